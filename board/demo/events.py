@@ -1,0 +1,35 @@
+"""Reads the event log of a program of ours: JSON lines on its standard output."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+
+
+class EventLog:
+    """The events of one program, in order, also kept in a file."""
+
+    def __init__(self, file: Path) -> None:
+        self.events: list[Event] = []
+        self._file = file
+        self._more = asyncio.Event()
+
+    async def follow(self, stream: asyncio.StreamReader) -> None:
+        """Read `stream` to its end."""
+        with self._file.open("ab") as kept:
+            while line := await stream.readline():
+                kept.write(line)
+                kept.flush()
+                self.events.append(json.loads(line))
+                self._more.set()
+
+    async def wait(self, event: str, since: int = 0, **facts: Any) -> Event:
+        """The first event of that name with these facts, at or after position `since`."""
+        while True:
+            for found in self.events[since:]:
+                if found["event"] == event and all(found.get(name) == value for name, value in facts.items()):
+                    return found
+            self._more.clear()
+            await self._more.wait()

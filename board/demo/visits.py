@@ -1,0 +1,151 @@
+"""The scripted visits, each a short story. `check` says what must have come of it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from board.contracts import Frame
+from board.demo.script import Script
+from firmware.screens.ask_consents import AskConsents
+from firmware.screens.choose_method import ChooseMethod
+from firmware.screens.consent_item import ConsentItem
+from firmware.screens.enter_pin import EnterPin
+from firmware.screens.face_failed import FaceFailed
+
+CUT_AFTER = 1500
+"""Bytes towards the terminal after which the cable is pulled: in the middle of token and evidence."""
+
+METHOD = ChooseMethod(pin=True, face=True)
+CONSENTS = AskConsents((ConsentItem("treatment_medicine", 3), ConsentItem("checkups", 5), ConsentItem("operations", 3)))
+
+
+@dataclass(frozen=True)
+class People:
+    """Who stands before the camera, and whose card lies on the tray."""
+
+    patient: Frame
+    """Another photograph of the person on the face card."""
+    other: Frame
+    nobody: Frame
+    face_card: str
+    pin_card: str
+    pin: str
+
+
+@dataclass(frozen=True)
+class Story:
+    """One visit: what is played, and how it has to end."""
+
+    name: str
+    play: Callable[[Script, People], Awaitable[None]]
+    method: str | None
+    verified: bool
+    refused: str | None = None
+
+
+async def face_visit(script: Script, people: People) -> None:
+    await begin_face(script, people, people.patient)
+    await agree(script)
+    await take_card(script)
+
+
+async def face_of_another(script: Script, people: People) -> None:
+    await begin_face(script, people, people.other)
+    await script.tap(FaceFailed(2, pin=True), "again")
+    await script.tap(FaceFailed(1, pin=True), "again")
+    await script.tap(FaceFailed(0, pin=True), "pin")
+    await script.tap(EnterPin(0, 3, wrong=False), "stop")
+    await script.see("card_forgotten")
+    await script.tray.lift()
+
+
+async def pin_visit(script: Script, people: People) -> None:
+    await begin_pin(script, people)
+    await enter_pin(script, people.pin)
+    await agree(script)
+    await take_card(script)
+
+
+async def wrong_pin_first(script: Script, people: People) -> None:
+    await begin_pin(script, people)
+    await enter_pin(script, "0000")
+    await enter_pin(script, people.pin)
+    await agree(script)
+    await take_card(script)
+
+
+async def cable_pulled(script: Script, people: People) -> None:
+    await begin_face(script, people, people.patient)
+    await script.see(CONSENTS.name)
+    await script.cable.unplug_after(CUT_AFTER)
+    await agree(script)
+    await script.see("waiting_for_terminal")
+    await script.cable.plug()
+    await take_card(script)
+
+
+async def bridge_killed(script: Script, people: People) -> None:
+    await begin_face(script, people, people.patient)
+    await script.see(CONSENTS.name)
+    await script.cable.hold_answers()
+    stored_before = len(script.bridge.events)
+    await agree(script)
+    await script.bridge.wait("token_stored", since=stored_before)
+    await script.kill_bridge()
+    await script.cable.release()
+    await script.start_bridge()
+    await take_card(script)
+
+
+async def card_lifted(script: Script, people: People) -> None:
+    await begin_face(script, people, people.nobody)
+    await script.see("look_at_camera")
+    await script.stand_for_frames(people.patient, 2, then=people.nobody)
+    await script.tray.lift()
+    await script.see("card_lifted")
+
+
+STORIES = (
+    Story("a_face", face_visit, "face", verified=True),
+    Story("b_face_of_another", face_of_another, "face", verified=False, refused="face_mismatch"),
+    Story("c_pin", pin_visit, "pin", verified=True),
+    Story("d_wrong_pin_first", wrong_pin_first, "pin", verified=True),
+    Story("e_cable_pulled", cable_pulled, "face", verified=True),
+    Story("f_bridge_killed", bridge_killed, "face", verified=True),
+    Story("g_card_lifted", card_lifted, "face", verified=False, refused="card_removed"),
+    Story("h_next_visit", face_visit, "face", verified=True),
+)
+
+
+async def begin_face(script: Script, people: People, before_camera: Frame) -> None:
+    script.dock.sees = before_camera
+    await script.place(people.face_card)
+    await script.tap(METHOD, "face")
+
+
+async def begin_pin(script: Script, people: People) -> None:
+    script.dock.sees = people.nobody
+    await script.place(people.pin_card)
+    await script.tap(METHOD, "pin")
+
+
+async def enter_pin(script: Script, pin: str) -> None:
+    pad = EnterPin(0, 3, wrong=False)
+    for digit in pin:
+        await script.tap(pad, digit)
+    await script.tap(pad, "next")
+
+
+async def agree(script: Script) -> None:
+    await script.tap(CONSENTS, "agree_all")
+
+
+async def take_card(script: Script) -> None:
+    await script.see("done")
+    await script.tray.lift()
+
+
+def empty_room(size: tuple[int, int] = (640, 480)) -> Frame:
+    """A grey wall: nobody stands before the camera."""
+    return np.full((size[1], size[0], 3), 150, np.uint8)

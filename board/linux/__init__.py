@@ -1,0 +1,1 @@
+"""Drivers for real parts under Linux."""

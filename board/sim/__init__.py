@@ -1,0 +1,1 @@
+"""The virtual reader: parts that behave like the real ones and need no hardware."""

@@ -1,0 +1,89 @@
+"""The physical world around the virtual reader: its screen, a finger, what the camera sees, which card lies there.
+
+`Dock` is the world's side, a server on a Unix socket; the devices of `board.sim` are its clients, each on a
+connection of its own that starts with one JSON line {"device": NAME}. After that:
+
+    display      client: a JSON line {"name", "width", "height"}, then width x height x 3 bytes of RGB; server: a line
+    touch        server: JSON lines {"x", "y"}
+    camera       client: a line; server: {"width", "height"} and RGB bytes, or {"fault": CameraFault value}
+    card_face    client: a line; server: {"number_b": "14 digits" or null}
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+from board.contracts import CameraFault, Frame
+
+LINE_CAP = 4096
+PIXEL_CAP = 4096 * 4096
+
+
+class Dock:
+    """What surrounds the virtual reader. Change `sees`, `number_b`; call `touch`; the devices follow."""
+
+    def __init__(self, on_show: Callable[[str, Image.Image], None] = lambda name, picture: None) -> None:
+        self.sees: Frame | CameraFault = CameraFault.GONE
+        """What is before the camera."""
+        self.number_b: str | None = None
+        """What is printed on the card that lies on the tray."""
+        self.frames = 0
+        """Frames the camera has taken of whatever `sees` was."""
+        self._on_show = on_show
+        self._fingers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+
+    async def open(self, socket: Path) -> None:
+        """Start to serve the devices at `socket`."""
+        self._server = await asyncio.start_unix_server(self._serve, socket, limit=LINE_CAP)
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+
+    def touch(self, x: int, y: int) -> None:
+        """A finger taps the screen, in pixels from the top left."""
+        for writer in self._fingers:
+            writer.write(json.dumps({"x": x, "y": y}).encode() + b"\n")
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            device = json.loads(await reader.readline() or b"{}").get("device")
+            match device:
+                case "display":
+                    await self._display(reader, writer)
+                case "touch":
+                    self._fingers.add(writer)
+                    await reader.read()
+                case "camera":
+                    await self._camera(reader, writer)
+                case "card_face":
+                    while await reader.readline():
+                        writer.write(json.dumps({"number_b": self.number_b}).encode() + b"\n")
+        self._fingers.discard(writer)
+        writer.close()
+
+    async def _display(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            head = json.loads(line)
+            size = int(head["width"]), int(head["height"])
+            if not 0 < size[0] * size[1] <= PIXEL_CAP:
+                return
+            pixels = await reader.readexactly(size[0] * size[1] * 3)
+            self._on_show(str(head["name"]), Image.frombytes("RGB", size, pixels))
+            writer.write(b"\n")
+
+    async def _camera(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readline():
+            sees = self.sees
+            if isinstance(sees, CameraFault):
+                writer.write(json.dumps({"fault": sees.value}).encode() + b"\n")
+            else:
+                height, width, _ = sees.shape
+                writer.write(json.dumps({"width": width, "height": height}).encode() + b"\n" + sees.tobytes())
+                self.frames += 1
+            await writer.drain()

@@ -1,0 +1,1 @@
+"""The reader: what runs on the board behind the patient's screen."""

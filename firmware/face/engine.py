@@ -1,0 +1,32 @@
+"""Everything together: photo and camera pictures in, guidance and a decision out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from firmware.face.cohort import Cohort, read_statistics
+from firmware.face.decide import FaceDecision, decide
+from firmware.face.embed import Embedding
+from firmware.face.manifest import Manifest, load_manifest
+from firmware.face.vision import FaceVision
+
+
+class FaceEngine(FaceVision):
+    """The models, ready to compare."""
+
+    def __init__(self, manifest: Manifest, models_dir: Path) -> None:
+        """Reads and checks models and statistics. Raises ModelError."""
+        super().__init__(manifest, models_dir)
+        rule = manifest.cohort
+        statistics = read_statistics(rule.file.read(manifest.folder), rule, manifest.recogniser.size)
+        self._cohort = Cohort(rule, statistics)
+        self._threshold = manifest.thresholds.used
+
+    @classmethod
+    def load(cls, models_dir: Path, manifest: Path) -> Self:
+        """The models in `models_dir`, the statistics beside `manifest`; all checked by hash. Raises ModelError."""
+        return cls(load_manifest(manifest), models_dir)
+
+    def decide(self, reference: Embedding, lives: Sequence[Embedding]) -> FaceDecision:
+        """Whether the live pictures show the person of the reference: the mean of their scores decides."""
+        return decide(self._cohort, self._threshold, reference, lives)

@@ -1,0 +1,82 @@
+"""From pictures to embeddings: the card's photo and what the camera sees."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from firmware.face.detect import Detector, Face
+from firmware.face.embed import Embedder, Embedding
+from firmware.face.geometry import Points
+from firmware.face.manifest import Manifest, ModelError, PinnedFile
+from firmware.face.mesh import Mesher
+from firmware.face.photo import PhotoError, open_photo
+from firmware.face.quality import Guidance, assess
+from firmware.tflite import Interpreter, ModelRefused
+
+Frame = NDArray[np.uint8]
+"""Height x width x 3, RGB, 0-255."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sighting:
+    """What one camera picture shows."""
+
+    guidance: Guidance
+    box: tuple[float, float, float, float] | None
+    """Left, top, width, height of the face as fractions of the picture."""
+    mesh: Points | None
+    """468 x 2 in pixels of the picture."""
+
+
+class FaceVision:
+    """Finds and embeds faces. It keeps nothing of anyone between calls but what the models' memory holds."""
+
+    def __init__(self, manifest: Manifest, models_dir: Path) -> None:
+        """Reads the models of `manifest` in `models_dir`. Raises ModelError."""
+        recogniser = manifest.recogniser
+        self._detector = Detector(_interpreter(manifest.detector, models_dir, 128))
+        self._mesher = Mesher(_interpreter(manifest.mesh, models_dir, 192))
+        self._embedder = Embedder(_interpreter(recogniser.file, models_dir, recogniser.side), recogniser)
+
+    def reference(self, jp2: bytes) -> Embedding:
+        """The face on the card's photo, at most 64 KiB and 4 million pixels. Raises PhotoError."""
+        picture = open_photo(jp2)
+        faces = self._faces(picture)
+        mesh = self._mesher.points(picture, faces[0]) if faces else None
+        if mesh is None:
+            raise PhotoError("no face")
+        return self._embedder.embed(picture, mesh)
+
+    def look(self, frame: Frame) -> Sighting:
+        """What a camera picture shows, and whether it is good enough for `live`."""
+        picture = Image.fromarray(frame)
+        faces = self._faces(picture)
+        mesh = self._mesher.points(picture, faces[0]) if faces else None
+        if mesh is None:
+            return Sighting(assess(picture, []), None, None)
+        face, (width, height) = faces[0], picture.size
+        box = (face.left / width, face.top / height, face.width / width, face.height / height)
+        return Sighting(assess(picture, faces), box, mesh)
+
+    def live(self, frame: Frame, sighting: Sighting) -> Embedding:
+        """The face that `look` saw in this frame. Raises ValueError where it saw none."""
+        if sighting.mesh is None:
+            raise ValueError("no face was sighted")
+        return self._embedder.embed(Image.fromarray(frame), sighting.mesh)
+
+    def _faces(self, picture: Image.Image) -> list[Face]:
+        """The largest first: it is nearest to the reader."""
+        return sorted(self._detector.find(picture), key=lambda face: face.width, reverse=True)
+
+
+def _interpreter(file: PinnedFile, folder: Path, side: int) -> Interpreter:
+    try:
+        interpreter = Interpreter(file.read(folder))
+    except ModelRefused as error:
+        raise ModelError(file.name, str(error)) from error
+    if interpreter.input_shape != (1, side, side, 3):
+        raise ModelError(file.name, f"takes pictures of another size than {side} x {side}")
+    return interpreter

@@ -1,0 +1,41 @@
+"""The reader's event log: one JSON line an event, by name from a catalogue, never a personal fact."""
+
+import sys
+from typing import TextIO
+
+import structlog
+
+Fact = str | int | float | bool | None | dict[str, float]
+
+CATALOGUE: dict[str, frozenset[str]] = {
+    "reader_started": frozenset({"profile", "tflite", "device"}),
+    "reader_stopped": frozenset(),
+    "out_of_order": frozenset({"code", "reason"}),
+    "link_up": frozenset({"bridge"}),
+    "link_down": frozenset({"reason"}),
+    "visit_process_failed": frozenset({"status"}),
+    "card_placed": frozenset(),
+    "visit_ended": frozenset(
+        {"method", "verified", "score", "threshold", "cti", "acknowledged", "refused", "ms"},
+    ),
+    "token_signed": frozenset({"cti", "bytes"}),
+    "token_receipt": frozenset({"cti", "accepted", "refusal"}),
+}
+"""Event -> the facts it may carry. What is not listed cannot be written."""
+
+
+class EventLog:
+    """Writes events to a stream, standard output unless told otherwise."""
+
+    def __init__(self, stream: TextIO = sys.stdout) -> None:
+        self._logger = structlog.wrap_logger(
+            structlog.WriteLogger(stream),
+            processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.JSONRenderer()],
+        )
+
+    def write(self, event: str, **facts: Fact) -> None:
+        """Write one event. Raises ValueError for an event or a fact that the catalogue does not know."""
+        unknown = facts.keys() - CATALOGUE.get(event, frozenset())
+        if event not in CATALOGUE or unknown:
+            raise ValueError(f"the catalogue of events has no {event} with {sorted(unknown)}")
+        self._logger.msg(event, **facts)

@@ -1,0 +1,202 @@
+"""The camera and the face decision, in a process of their own that ends with the visit.
+
+`work` is the worker's side, `FaceWorker` the visit's side. The worker holds the photo, the frames and the
+embeddings; what leaves it is the camera's preview for the screen, one word of guidance, and the decision.
+"""
+
+import asyncio
+import socket
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from board.contracts import Camera, CameraFault
+from firmware.face.engine import FaceEngine, PhotoError
+from firmware.face.quality import Guidance
+from firmware.flows.pipe import BlockingPipe, Message, Pipe, PipeBroken
+
+FRAMES_FUSED = 5
+"""Good frames that one decision rests on."""
+FRAME_TIMEOUT_S = 2.0
+NO_CAMERA = "camera_gone"
+"""Guidance shown when the camera gives no frame."""
+
+
+class FaceUnavailable(Exception):
+    """The worker ended, or its camera or models cannot be used. `reason` is for the event log."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class PhotoUnusable(Exception):
+    """The card's photo cannot serve as a reference. `reason` is for the event log."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the camera sees now: a preview, one word of guidance, and how far the decision is (0-1)."""
+
+    preview: Image.Image | None
+    guidance: str
+    progress: float
+
+
+@dataclass(frozen=True)
+class FaceOutcome:
+    """The decision over one look: `score` and `threshold` in the recogniser's own units, `ms` from the first
+    good frame to the decision."""
+
+    match: bool
+    score: float
+    threshold: float
+    ms: float
+
+
+def work(camera: Camera, engine: FaceEngine, end: socket.socket) -> None:
+    """Serve one visit over `end`, then return. Leaves with everything it knew."""
+    pipe = BlockingPipe(end)
+    reference = None
+    pipe.send({"ready": engine.runtime})
+    try:
+        while True:
+            order = pipe.receive()
+            match order.get("do"):
+                case "reference":
+                    try:
+                        reference = engine.reference(order["photo"])
+                    except PhotoError as error:
+                        pipe.send({"reference": error.reason})
+                    else:
+                        pipe.send({"reference": "ok"})
+                case "look" if reference is not None:
+                    _look(camera, engine, reference, pipe)
+                case "rest":  # it crossed our decision on the way
+                    pipe.send({"resting": True})
+                case _:
+                    raise PipeBroken("an order that this worker does not know")
+    except PipeBroken:
+        return
+    finally:
+        camera.close()
+
+
+def _look(camera: Camera, engine: FaceEngine, reference: object, pipe: BlockingPipe) -> None:
+    """Stream sightings until the decision is made or the visit says anything."""
+    lives: list[object] = []
+    good_since = 0.0
+    while not pipe.waiting():  # what waits is "rest": it is read and answered by `work`
+        frame = camera.frame(FRAME_TIMEOUT_S)
+        if isinstance(frame, CameraFault):
+            pipe.send({"guidance": NO_CAMERA, "progress": 0.0})
+            continue
+        sighting = engine.look(frame)
+        if sighting.guidance is Guidance.GOOD:
+            good_since = good_since or time.monotonic()
+            lives.append(engine.live(frame, sighting))
+        height, width, _ = frame.shape
+        pipe.send(
+            {
+                "guidance": sighting.guidance.value,
+                "progress": len(lives) / FRAMES_FUSED,
+                "width": width,
+                "height": height,
+                "preview": frame.tobytes(),
+            }
+        )
+        if len(lives) == FRAMES_FUSED:
+            decision = engine.decide(reference, lives)
+            pipe.send(
+                {
+                    "match": decision.match,
+                    "score": decision.score,
+                    "threshold": decision.threshold,
+                    "ms": (time.monotonic() - good_since) * 1000,
+                }
+            )
+            return
+
+
+class FaceWorker:
+    """The visit's side: starts the worker's process and speaks with it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], pipe: Pipe) -> None:
+        self._process = process
+        self._pipe = pipe
+
+    @classmethod
+    async def start(cls, command: Sequence[str]) -> "FaceWorker":
+        """Start `command` with the worker's end of the pipe as its file descriptor, given by `--fd`."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen([*command, "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno()])
+        return cls(process, await Pipe.over(ours))
+
+    async def ready(self) -> str:
+        """Wait until models are loaded; the name of the inference runtime. Raises FaceUnavailable."""
+        message = await self._receive()
+        if "ready" not in message:
+            raise FaceUnavailable(str(message.get("error", "unknown")))
+        return str(message["ready"])
+
+    async def reference(self, photo: bytes) -> None:
+        """Hand over the card's photo (JPEG 2000). Raises PhotoUnusable, FaceUnavailable."""
+        await self._send({"do": "reference", "photo": photo})
+        answer = await self._receive()
+        if answer.get("reference") != "ok":
+            raise PhotoUnusable(str(answer.get("reference")))
+
+    async def look(self, on_sight: Callable[[Sight], Awaitable[None]]) -> FaceOutcome:
+        """Look until a decision is made; `on_sight` is awaited for each frame. When cancelled the worker rests.
+
+        Raises FaceUnavailable.
+        """
+        await self._send({"do": "look"})
+        decided = False
+        try:
+            while True:
+                message = await self._receive()
+                if "match" in message:
+                    decided = True
+                    return FaceOutcome(message["match"], message["score"], message["threshold"], message["ms"])
+                await on_sight(_sight(message))
+        finally:
+            if not decided:
+                await asyncio.shield(self._rest())
+
+    async def end(self) -> None:
+        """Hang up, and wait until the worker's process is gone."""
+        self._pipe.close()
+        await asyncio.to_thread(self._process.wait)
+
+    async def _rest(self) -> None:
+        await self._send({"do": "rest"})
+        while "resting" not in await self._receive():
+            pass  # sightings, or the decision, that were on their way
+
+    async def _send(self, message: Message) -> None:
+        try:
+            await self._pipe.send(message)
+        except PipeBroken as broken:
+            raise FaceUnavailable("worker ended") from broken
+
+    async def _receive(self) -> Message:
+        try:
+            return await self._pipe.receive()
+        except PipeBroken as broken:
+            raise FaceUnavailable("worker ended") from broken
+
+
+def _sight(message: Message) -> Sight:
+    preview = None
+    if "preview" in message:
+        preview = Image.frombuffer("RGB", (message["width"], message["height"]), message["preview"])
+    return Sight(preview, message["guidance"], message["progress"])

@@ -1,0 +1,93 @@
+"""What a visit works with: the reader's parts, the card on the tray, and what becomes of the visit."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
+
+from board.contracts import CardFace, CardReader, CardSession, Indicator
+from firmware.flows.face_worker import FaceWorker
+from firmware.flows.host import Host
+from firmware.flows.patient import Patient, Screen
+from firmware.token.anchors import TrustAnchors
+from firmware.token.claims import Method
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Kiosk:
+    """The parts of the reader that a visit uses."""
+
+    patient: Patient
+    card_reader: CardReader
+    card_face: CardFace
+    light: Indicator
+    face: FaceWorker
+    host: Host
+    anchors: TrustAnchors
+    """Who may have issued a card: the photo's authenticity is judged by them."""
+
+
+class Ended(Exception):
+    """The visit cannot go on. `reason` is for the event log, `screen` tells the patient what to do."""
+
+    def __init__(self, reason: str, screen: Screen) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.screen = screen
+
+
+@dataclass
+class Outcome:
+    """What became of a visit: facts for the event log, none of them personal."""
+
+    method: Method | None = None
+    verified: bool = False
+    score: float | None = None
+    threshold: float | None = None
+    cti: bytes | None = None
+    acknowledged: bool = False
+    refused: str | None = None
+    ms: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, what: str) -> Iterator[None]:
+        """Add the wall time spent inside to `ms[what]`, in milliseconds."""
+        since = time.monotonic()
+        try:
+            yield
+        finally:
+            self.ms[what] = self.ms.get(what, 0.0) + (time.monotonic() - since) * 1000
+
+
+class Card:
+    """The card on the tray: one exclusive session, used by one thread."""
+
+    def __init__(self, session: CardSession) -> None:
+        self.session = session
+        self._thread = ThreadPoolExecutor(1, "card")
+
+    async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run blocking card work. When this is cancelled the work still ends with the card's next answer."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
+
+    async def power_off(self) -> None:
+        """End the session, after whatever is still running in it."""
+        await asyncio.shield(self.do(self.session.close))
+        self._thread.shutdown(wait=False)
+
+
+@dataclass
+class Visit:
+    """One visit in progress."""
+
+    kiosk: Kiosk
+    card: Card
+    outcome: Outcome
+    certificate: bytes = b""
+    """The card's authentication certificate, DER."""

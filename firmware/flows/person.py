@@ -1,0 +1,191 @@
+"""Who stands before the reader: confirmed by face, or by the card's PIN."""
+
+import asyncio
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Protocol
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from firmware.card.face_ap import CardSurfaceAp, NumberBBlocked, NumberBOk, Surface
+from firmware.card.jpki import Jpki, PinBlocked, PinOk
+from firmware.flows.face_worker import FaceUnavailable, PhotoUnusable, Sight
+from firmware.flows.kiosk import Ended, Visit
+from firmware.screens.card_problem import CardProblem
+from firmware.screens.choose_method import ChooseMethod
+from firmware.screens.enter_pin import EnterPin
+from firmware.screens.face_failed import FaceFailed
+from firmware.screens.look_at_camera import LookAtCamera
+from firmware.screens.pin_locked import PinLocked
+from firmware.screens.reading_card import ReadingCard
+from firmware.token.claims import Method
+from firmware.token.evidence import Evidence, FaceEvidence, PinEvidence, digest_info, verify_card_key, verify_photo
+from firmware.token.refusal import TokenRefused
+
+FACE_ATTEMPTS = 3
+LOOK_S = 20.0
+"""One attempt without a good picture of the face ends after so long."""
+PIN_LENGTH = 4
+
+
+class Proof(Protocol):
+    """A confirmed person: what the card signs at the end becomes the evidence."""
+
+    async def evidence(self, visit: Visit, bound: bytes) -> Evidence:
+        """Have the card sign `bound` (firmware.token.evidence.binding)."""
+
+
+@dataclass(frozen=True)
+class FaceProof:
+    """The face before the camera is that of the card's photo, and the photo is the issuer's."""
+
+    ap: CardSurfaceAp
+    surface: Surface
+    issuer_certificate: bytes
+    card_key: RSAPublicKey
+
+    async def evidence(self, visit: Visit, bound: bytes) -> Evidence:
+        signature = await visit.card.do(self.ap.sign_with_card_key, bound)
+        try:
+            verify_card_key(self.card_key, bound, signature)
+        except TokenRefused as refused:
+            raise Ended(f"card_refused: {refused.refusal.value}", CardProblem("002")) from refused
+        return FaceEvidence(
+            visit.certificate,
+            self.issuer_certificate,
+            self.surface.group1,
+            self.surface.group2_hash,
+            self.surface.photo_hash,
+            self.surface.signature,
+            signature,
+        )
+
+
+@dataclass(frozen=True)
+class PinProof:
+    """The patient knew the PIN; the card keeps it verified until it is powered off."""
+
+    jpki: Jpki
+
+    async def evidence(self, visit: Visit, bound: bytes) -> Evidence:
+        signature = await visit.card.do(self.jpki.sign, digest_info(sha256(bound).digest()))
+        return PinEvidence(visit.certificate, signature)
+
+
+async def confirm_person(visit: Visit) -> Proof:
+    """Ask how, then confirm; the patient may change the way as often as they like. Raises Ended."""
+    way: Proof | str = await visit.kiosk.patient.ask(ChooseMethod(pin=True, face=True))
+    while isinstance(way, str):
+        visit.outcome.method = Method[way.upper()]
+        way = await (by_face(visit) if way == "face" else by_pin(visit))
+    return way
+
+
+async def by_face(visit: Visit) -> Proof | str:
+    """Compare the patient with the card's photo; a proof, or the other way that the patient chose."""
+    patient, outcome = visit.kiosk.patient, visit.outcome
+    await patient.show(ReadingCard())
+    with outcome.timed("card"):
+        proof = await read_surface(visit)
+    try:
+        with outcome.timed("person"):
+            await visit.kiosk.face.reference(proof.surface.photo)
+        for attempts_left in reversed(range(FACE_ATTEMPTS)):
+            answer = await look(visit)
+            if answer is None:
+                return proof
+            if answer == "again":  # this attempt failed
+                answer = await patient.ask(FaceFailed(attempts_left, pin=True))
+            if answer != "again":
+                return answer
+    except PhotoUnusable as unusable:
+        raise Ended(f"photo_unusable: {unusable.reason}", CardProblem("001")) from unusable
+    except FaceUnavailable as fault:
+        outcome.refused = f"face_unavailable: {fault.reason}"
+        return await patient.ask(FaceFailed(0, pin=True))
+    raise AssertionError("the last attempt offers no other")
+
+
+async def read_surface(visit: Visit) -> FaceProof:
+    """Photo and signatures from the card's face application, opened by number B; refuse what the issuer did not sign."""
+    card = visit.card
+    number_b = await visit.kiosk.card_face.number_b()
+    if number_b is None:
+        raise Ended("number_b_unreadable", CardProblem("001"))
+    ap = await card.do(CardSurfaceAp, card.session)
+    opened = await card.do(ap.verify_number_b, number_b)
+    if not isinstance(opened, NumberBOk):
+        reason = "number_b_blocked" if isinstance(opened, NumberBBlocked) else "number_b_wrong"
+        raise Ended(reason, CardProblem("001"))
+    surface = await card.do(ap.surface)
+    issuer_certificate = await card.do(ap.issuer_certificate)
+    try:
+        card_key = verify_photo(
+            issuer_certificate,
+            surface.group1,
+            surface.group2_hash,
+            surface.photo_hash,
+            surface.signature,
+            visit.kiosk.anchors.cv,
+        )
+    except TokenRefused as refused:
+        raise Ended(f"card_refused: {refused.refusal.value}", CardProblem("002")) from refused
+    return FaceProof(ap, surface, issuer_certificate, card_key)
+
+
+async def look(visit: Visit) -> str | None:
+    """One attempt before the camera: None when the person is confirmed, "again" when not, else the area touched."""
+    patient, outcome = visit.kiosk.patient, visit.outcome
+
+    async def show(sight: Sight) -> None:
+        await patient.show(LookAtCamera(sight.preview, sight.guidance, sight.progress, pin=True))
+
+    looking = asyncio.create_task(visit.kiosk.face.look(show))
+    choosing = asyncio.create_task(patient.choice())
+    try:
+        await asyncio.wait({looking, choosing}, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+        if looking.done():
+            face = looking.result()
+            outcome.score, outcome.threshold = face.score, face.threshold
+            outcome.ms["person"] = outcome.ms.get("person", 0.0) + face.ms
+            outcome.refused = None if face.match else "face_mismatch"
+            return None if face.match else "again"
+        if choosing.done():
+            return choosing.result()
+        outcome.refused = "no_usable_face"
+        return "again"
+    finally:
+        looking.cancel()
+        choosing.cancel()
+        await asyncio.wait({looking, choosing})
+
+
+async def by_pin(visit: Visit) -> Proof | str:
+    """Have the patient enter the PIN; a proof, or the other way that the patient chose."""
+    patient, card = visit.kiosk.patient, visit.card
+    with visit.outcome.timed("card"):
+        jpki = await card.do(Jpki, card.session)
+        tries_left = await card.do(jpki.pin_tries)
+    wrong = False
+    while tries_left > 0:
+        pin = bytearray()
+        try:
+            touched = await patient.ask(EnterPin(0, tries_left, wrong))
+            while touched != "next" or len(pin) < PIN_LENGTH:
+                if touched == "face":
+                    return touched
+                if touched == "erase":
+                    del pin[-1:]
+                elif touched.isdigit() and len(pin) < PIN_LENGTH:
+                    pin += touched.encode()
+                touched = await patient.ask(EnterPin(len(pin), tries_left, wrong), same_question=True)
+            with visit.outcome.timed("person"):
+                verified = await card.do(jpki.verify_pin, pin)
+        finally:
+            pin[:] = bytes(len(pin))
+        if isinstance(verified, PinOk):
+            return PinProof(jpki)
+        visit.outcome.refused = "pin_wrong"
+        tries_left, wrong = (0 if isinstance(verified, PinBlocked) else verified.tries_left), True
+    visit.outcome.refused = "pin_blocked"
+    return await patient.ask(PinLocked(face=True))

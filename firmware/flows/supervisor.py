@@ -1,0 +1,164 @@
+"""The process that lasts: it owns the link and the reader's keys, and starts one process for each patient.
+
+It never sees a PIN, a photo or a picture; it sees a patient's certificate while it passes to the terminal.
+"""
+
+import asyncio
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from firmware.flows.events import EventLog
+from firmware.flows.pipe import Message, Pipe, PipeBroken, answer_calls
+from firmware.flows.signer import Signing, TokenSigner
+from firmware.link.link import Link, LinkDown
+from firmware.token.claims import Method
+
+RESTART_S = 2.0
+"""Pause before the next try when a visit's process could not serve anybody."""
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A visit that the terminal knows: its nonce and settings, and the certificate once it is read."""
+
+    nonce: bytes
+    settings: Any
+    certificate: bytes = b""
+
+
+class VisitProcess:
+    """One process for one patient; it waits, warmed up, until it is told to go."""
+
+    def __init__(self, process: subprocess.Popen[bytes], pipe: Pipe) -> None:
+        self.pipe = pipe
+        self._process = process
+
+    @classmethod
+    async def start(cls, command: Sequence[str]) -> "VisitProcess":
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen([*command, "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno()])
+        return cls(process, await Pipe.over(ours))
+
+    async def ended(self) -> int:
+        """Wait for its end; the exit status."""
+        return await asyncio.to_thread(self._process.wait)
+
+    async def end(self) -> None:
+        """Hang up: the process ends by itself when its pipe does."""
+        self.pipe.close()
+        await self.ended()
+
+
+class Supervisor:
+    """Serves patients one after the other."""
+
+    def __init__(self, link: Link, signer: TokenSigner, visit_command: Sequence[str], log: EventLog) -> None:
+        self._link = link
+        self._signer = signer
+        self._visit_command = visit_command
+        self._log = log
+        self._deliveries: set[asyncio.Task[Message]] = set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        waiting = await VisitProcess.start(self._visit_command)
+        try:
+            while True:
+                current, waiting = waiting, await VisitProcess.start(self._visit_command)
+                try:
+                    status = await self._serve(current)
+                finally:
+                    await current.end()
+                if status != 0:
+                    self._log.write("visit_process_failed", status=status)
+                    await asyncio.sleep(RESTART_S)
+        finally:
+            await waiting.end()
+
+    async def _serve(self, visit: VisitProcess) -> int:
+        opened: dict[bytes, _Opened] = {}
+        try:
+            await visit.pipe.send({"go": True})
+        except PipeBroken:
+            return await visit.ended()
+        await answer_calls(visit.pipe, lambda question: self._answer(question, opened))
+        return await visit.ended()
+
+    async def _answer(self, question: Message, opened: dict[bytes, _Opened]) -> Message:
+        try:
+            match question["call"]:
+                case "open_visit":
+                    return await self._open_visit(opened)
+                case "identify":
+                    return await self._identify(question, opened)
+                case "deliver":
+                    delivery = asyncio.create_task(self._deliver(question, opened.pop(question["cti"])))
+                    self._deliveries.add(delivery)  # it outlives the visit that asked for it
+                    delivery.add_done_callback(self._deliveries.discard)
+                    return await asyncio.shield(delivery)
+                case "call_reception":
+                    await self._link.call_reception()
+                    return {}
+                case _:
+                    raise PipeBroken("a call that this process does not know")
+        except LinkDown as down:
+            return {"silent": str(down)}
+
+    async def _open_visit(self, opened: dict[bytes, _Opened]) -> Message:
+        settings = await self._link.settings()
+        nonce = await self._link.open_visit()
+        cti = os.urandom(16)
+        opened[cti] = _Opened(nonce, settings)
+        return {
+            "bridge_id": settings.bridge_id,
+            "nonce": nonce,
+            "cti": cti,
+            "facility": settings.facility_kind,
+            "today": datetime.fromtimestamp(self._link.host_time(), UTC).astimezone().date().isoformat(),
+        }
+
+    async def _identify(self, question: Message, opened: dict[bytes, _Opened]) -> Message:
+        visit = opened[question["cti"]]
+        opened[question["cti"]] = _Opened(visit.nonce, visit.settings, question["certificate"])
+        standing = await self._link.identify(question["certificate"])
+        return {
+            "registered": standing.registered,
+            "certificate": standing.certificate,
+            "validity": standing.validity,
+        }
+
+    async def _deliver(self, question: Message, visit: _Opened) -> Message:
+        since = time.monotonic()
+        host_time = self._link.host_time()
+        token = self._signer.sign(
+            Signing(
+                cti=question["cti"],
+                bridge_id=visit.settings.bridge_id,
+                nonce=visit.nonce,
+                facility_key=visit.settings.facility_key,
+                issued_at=host_time,
+                certificate=visit.certificate,
+                method=Method(question["method"]),
+                consents=question["consents"],
+                policy_date=datetime.fromtimestamp(host_time, UTC).astimezone().date(),
+                evidence=question["evidence"],
+            )
+        )
+        signed = time.monotonic()
+        self._log.write("token_signed", cti=question["cti"].hex(), bytes=len(token))
+        receipt = await self._link.deliver(token, question["evidence"])
+        done = time.monotonic()
+        self._log.write("token_receipt", cti=question["cti"].hex(), accepted=receipt.accepted, refusal=receipt.refusal)
+        return {
+            "accepted": receipt.accepted,
+            "refusal": receipt.refusal,
+            "token_ms": (signed - since) * 1000,
+            "host_ms": (done - signed) * 1000,
+        }

@@ -1,0 +1,182 @@
+"""A patient's visit, read top to bottom, guards first.
+
+The process that runs it serves one patient and ends, so whatever it knew is gone with it.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from board.contracts import CardFault, CardGone, Light
+from firmware.card.jpki import Jpki
+from firmware.card.medium import CardDamaged, NotMyNumberCard
+from firmware.flows.consents import ask_consents
+from firmware.flows.host import Appointment, Delivery, HostSilent
+from firmware.flows.kiosk import Card, Ended, Kiosk, Outcome, Visit
+from firmware.flows.person import confirm_person
+from firmware.link.answers import CertificateStatus, Standing
+from firmware.screens.cannot_check import CannotCheck
+from firmware.screens.card_forgotten import CardForgotten
+from firmware.screens.card_lifted import CardLifted
+from firmware.screens.card_problem import CardProblem
+from firmware.screens.checking import Checking
+from firmware.screens.done import Done
+from firmware.screens.place_card import PlaceCard
+from firmware.screens.reading_card import ReadingCard
+from firmware.screens.waiting_for_terminal import WaitingForTerminal
+from firmware.token.evidence import binding
+
+TAKE_CARD_S = 10.0
+"""A card left on the tray for so long after the last word is asked for."""
+SLOW_TERMINAL_S = 3.0
+"""A delivery that takes longer is explained."""
+NO_TERMINAL_S = 90.0
+"""After so long the patient is sent to the reception; the token is still delivered once the cable is back."""
+LAST_WORD_S = 5.0
+"""How long the last screen stays when the card has been taken already."""
+
+T = TypeVar("T")
+
+
+async def receive_patient(kiosk: Kiosk) -> Outcome:
+    """Wait for a card, serve its holder, see the card taken away again."""
+    outcome = Outcome()
+    await kiosk.patient.show(PlaceCard())
+    kiosk.light.show(Light.READY)
+    await kiosk.card_reader.inserted()
+    kiosk.light.show(Light.BUSY)
+    try:
+        last_screen = await check_in(kiosk, outcome)
+        kiosk.light.show(Light.GOOD)
+    except Ended as ended:
+        outcome.refused = outcome.refused or ended.reason
+        last_screen = ended.screen
+        kiosk.light.show(Light.CARE)
+    await kiosk.patient.show(last_screen)
+    await see_card_taken(kiosk)
+    return outcome
+
+
+async def check_in(kiosk: Kiosk, outcome: Outcome) -> Done:
+    """Card read, person confirmed, consents given, token on the terminal's disk. Raises Ended."""
+    await kiosk.patient.show(ReadingCard())
+    try:
+        card = Card(await kiosk.card_reader.connect())
+    except CardGone:
+        raise Ended("card_removed", CardLifted()) from None
+    except CardFault as fault:
+        raise Ended(f"card_fault: {fault.reason}", CardProblem("001")) from fault
+    visit = Visit(kiosk, card, outcome)
+    try:
+        appointment, standing, evidence, consents = await while_present(kiosk, with_the_card(visit))
+    finally:
+        await card.power_off()
+
+    await kiosk.patient.show(Checking())
+    receipt = await deliver(visit, appointment, evidence, consents)
+    outcome.ms |= {"host": receipt.host_ms, "token": outcome.ms.get("token", 0.0) + receipt.token_ms}
+    if not receipt.accepted:
+        raise Ended(f"terminal_refused: {receipt.refusal}", CannotCheck())
+    outcome.acknowledged = True
+    return Done(reception=standing.validity != 1)
+
+
+async def with_the_card(visit: Visit) -> tuple[Appointment, Standing, bytes, dict[Any, bool]]:
+    """Everything that needs the card on the tray; it ends with the card's own signature."""
+    try:
+        await read_certificate(visit)
+        appointment, standing = await ask_terminal(visit)
+        proof = await confirm_person(visit)
+        visit.outcome.verified, visit.outcome.refused = True, None
+        consents = await ask_consents(visit, appointment)
+        await visit.kiosk.patient.show(Checking())
+        with visit.outcome.timed("token"):
+            numbers = {item.number: given for item, given in consents.items()}
+            bound = binding(appointment.bridge_id, appointment.nonce, appointment.cti, numbers, visit.outcome.method)
+            evidence = encode_evidence(await proof.evidence(visit, bound))
+    except CardGone:
+        raise Ended("card_removed", CardLifted()) from None
+    except NotMyNumberCard:
+        raise Ended("not_my_number_card", CardProblem("002")) from None
+    except CardDamaged as damaged:
+        raise Ended(f"card_damaged: {damaged.step}", CardProblem("001")) from damaged
+    except CardFault as fault:
+        raise Ended(f"card_fault: {fault.reason}", CardProblem("001")) from fault
+    return appointment, standing, evidence, consents
+
+
+async def read_certificate(visit: Visit) -> None:
+    """Read what finds the patient at the terminal: the authentication certificate, which needs no PIN."""
+    with visit.outcome.timed("card"):
+        jpki = await visit.card.do(Jpki, visit.card.session)
+        visit.certificate = await visit.card.do(jpki.authentication_certificate)
+
+
+async def ask_terminal(visit: Visit) -> tuple[Appointment, Standing]:
+    """Open the visit at the terminal, and learn whether this card can be used at all."""
+    host = visit.kiosk.host
+    try:
+        appointment = await host.open_visit()
+        visit.outcome.cti = appointment.cti
+        standing = await host.identify(appointment.cti, visit.certificate)
+    except HostSilent:
+        raise Ended("terminal_unreachable", CannotCheck()) from None
+    if standing.certificate in (CertificateStatus.EXPIRED, CertificateStatus.REVOKED):
+        raise Ended(f"certificate_{standing.certificate.value}", CardProblem("006"))
+    return appointment, standing
+
+
+async def deliver(visit: Visit, appointment: Appointment, evidence: bytes, consents: dict[Any, bool]) -> Delivery:
+    """Hand the token over, and wait for the receipt. The card is not needed any more."""
+    patient = visit.kiosk.patient
+    patient.on_leave = lambda reason: None  # the patient has agreed and signed: there is nothing left to stop
+    delivery = asyncio.create_task(visit.kiosk.host.deliver(appointment.cti, method, consents, evidence))
+    try:
+        async with asyncio.timeout(NO_TERMINAL_S):
+            if not (await asyncio.wait({delivery}, timeout=SLOW_TERMINAL_S))[0]:
+                await patient.show(WaitingForTerminal())
+            return await asyncio.shield(delivery)
+    except TimeoutError:
+        raise Ended("terminal_unreachable", CannotCheck()) from None
+
+
+async def while_present(kiosk: Kiosk, work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` while the patient stays; the card lifted, "stop" and silence all cancel it. Raises Ended."""
+    left: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+
+    def leave(ended: Ended) -> None:
+        if not left.done():
+            left.set_result(ended)
+
+    async def watch_tray() -> None:
+        await kiosk.card_reader.removed()
+        leave(Ended("card_removed", CardLifted()))
+
+    kiosk.patient.on_leave = lambda reason: leave(Ended(reason, CardForgotten()))
+    working, watching = asyncio.create_task(work), asyncio.create_task(watch_tray())
+    try:
+        await asyncio.wait({working, left}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        working.cancel()
+        await asyncio.wait({working})
+        raise left.result()
+    finally:
+        watching.cancel()
+
+
+async def see_card_taken(kiosk: Kiosk) -> None:
+    """Keep the last screen up until the card is gone; ask for it when it is left behind."""
+    gone = asyncio.create_task(kiosk.card_reader.removed())
+    seen = asyncio.create_task(asyncio.sleep(LAST_WORD_S))
+    try:
+        if not (await asyncio.wait({gone}, timeout=TAKE_CARD_S))[0]:
+            await kiosk.patient.show(CardForgotten())
+            await gone
+            return
+        again = asyncio.create_task(kiosk.card_reader.inserted())
+        await asyncio.wait({seen, again}, return_when=asyncio.FIRST_COMPLETED)
+        again.cancel()
+    finally:
+        gone.cancel()
+        seen.cancel()

@@ -1,0 +1,1 @@
+"""The visit token and the card's evidence beside it: made by the reader, verified by the bridge. Pure functions."""

@@ -1,0 +1,55 @@
+"""Core deterministic CBOR (RFC 8949 section 4.2.1), restricted to what this project's messages use."""
+
+from collections.abc import Mapping, Sequence
+
+import cbor2
+
+from firmware.token.refusal import Refusal, TokenRefused
+
+Value = bool | int | bytes | str | Sequence["Value"] | Mapping[int, "Value"] | Mapping[str, "Value"]
+"""Integers of at most 64 bits, byte and text strings, booleans, arrays, maps keyed by integer or text."""
+
+_DEPTH = 6
+
+
+def encode(value: Value) -> bytes:
+    """The one deterministic encoding of `value`. Raises TypeError or OverflowError for anything outside `Value`."""
+    return cbor2.dumps(_ordered(value))
+
+
+def decode(data: bytes, cap: int) -> Value:
+    """Decode at most `cap` bytes that must be the deterministic encoding of one value.
+
+    Raises TokenRefused: TOO_LARGE, MALFORMED, NOT_DETERMINISTIC (also for trailing bytes).
+    """
+    if len(data) > cap:
+        raise TokenRefused(Refusal.TOO_LARGE)
+    try:
+        value: Value = cbor2.loads(data, max_depth=_DEPTH, allow_indefinite=False, allow_duplicate_keys=False)
+        again = encode(value)
+    except (cbor2.CBORDecodeError, TypeError, OverflowError) as error:
+        raise TokenRefused(Refusal.MALFORMED) from error
+    if again != data:
+        raise TokenRefused(Refusal.NOT_DETERMINISTIC)
+    return value
+
+
+def _ordered(value: object) -> object:
+    """A copy whose maps are in the bytewise order of their encoded keys, and which holds nothing but `Value`."""
+    match value:
+        case bool() | bytes():
+            return value
+        case str():
+            return str(value)
+        case int():
+            if not -(1 << 64) <= value < 1 << 64:
+                raise OverflowError("integer of more than 64 bits")
+            return int(value)
+        case dict():
+            if any(isinstance(key, bool) or not isinstance(key, int | str) for key in value):
+                raise TypeError("map key")
+            return {key: _ordered(value[key]) for key in sorted(value, key=cbor2.dumps)}
+        case list() | tuple():
+            return [_ordered(item) for item in value]
+        case _:
+            raise TypeError(type(value).__name__)

@@ -1,0 +1,106 @@
+"""The visit token: a COSE_Sign1 (RFC 9052 section 4.2) of one narrow profile over a claim set.
+
+ES256 only; the protected header names the signer's certificate by hash (x5t, RFC 9360); the unprotected header is
+empty. Bridge and nonce are signed as external data and never taken from the token itself.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from firmware.token import cbor
+from firmware.token.claims import SHA_256, Claims, decode_claims, echoed, encode_claims
+from firmware.token.refusal import Refusal, TokenRefused
+
+TOKEN_CAP: Final = 760
+"""Largest token in bytes."""
+
+_TAG_COSE_SIGN1: Final = b"\xd2"
+_ALG: Final = 1
+_CRIT: Final = 2
+_X5T: Final = 34
+_ES256: Final = -7
+
+
+def sign_token(
+    claims: Claims, bridge_id: bytes, nonce: bytes, sign: Callable[[bytes], bytes], certificate_der: bytes
+) -> bytes:
+    """The token for one visit, at most TOKEN_CAP bytes.
+
+    `sign` makes an ES256 signature of 64 bytes, r then s; `certificate_der` is its LDevID. Raises ValueError if the
+    claims break the profile.
+    """
+    protected = cbor.encode({_ALG: _ES256, _X5T: [SHA_256, hashlib.sha256(certificate_der).digest()]})
+    payload = encode_claims(claims, bridge_id, nonce)
+    signature = sign(_to_be_signed(protected, bridge_id, nonce, payload))
+    token = _TAG_COSE_SIGN1 + cbor.encode([protected, {}, payload, signature])
+    if len(token) > TOKEN_CAP:
+        raise ValueError(f"token of {len(token)} bytes")
+    return token
+
+
+def verify_token(token: bytes, bridge_id: bytes, nonce: bytes, certificate_der: bytes) -> Claims:
+    """The claims of a token that this certificate's key signed for this bridge and nonce. Raises TokenRefused."""
+    protected, payload, signature = _parts(token)
+    _check_header(cbor.decode(protected, TOKEN_CAP), hashlib.sha256(certificate_der).digest())
+    try:
+        key = x509.load_der_x509_certificate(certificate_der).public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise TokenRefused(Refusal.DEVICE_CERTIFICATE_MALFORMED) from error
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise TokenRefused(Refusal.DEVICE_CERTIFICATE_MALFORMED)
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    try:
+        signed = _to_be_signed(protected, bridge_id, nonce, payload)
+        key.verify(encode_dss_signature(r, s), signed, ec.ECDSA(SHA256()))
+    except InvalidSignature as error:
+        raise TokenRefused(Refusal.SIGNATURE) from error
+    return decode_claims(payload, bridge_id, nonce)
+
+
+def unverified_index(token: bytes) -> tuple[bytes, bytes]:
+    """cti and nonce that a token claims to have: for finding one's own record of them, nothing more.
+
+    Raises TokenRefused.
+    """
+    return echoed(_parts(token)[1])
+
+
+def _to_be_signed(protected: bytes, bridge_id: bytes, nonce: bytes, payload: bytes) -> bytes:
+    """Sig_structure (RFC 9052 section 4.4)."""
+    external_aad = cbor.encode([bridge_id, nonce])
+    return cbor.encode(["Signature1", protected, external_aad, payload])
+
+
+def _parts(token: bytes) -> tuple[bytes, bytes, bytes]:
+    """Protected header, payload and signature."""
+    if len(token) > TOKEN_CAP:
+        raise TokenRefused(Refusal.TOO_LARGE)
+    if not token.startswith(_TAG_COSE_SIGN1):
+        raise TokenRefused(Refusal.NOT_COSE_SIGN1)
+    match cbor.decode(token[1:], TOKEN_CAP):
+        case [bytes(protected), dict(unprotected), bytes(payload), bytes(signature)] if len(signature) == 64:
+            if unprotected:
+                raise TokenRefused(Refusal.UNPROTECTED_HEADER)
+            return protected, payload, signature
+        case _:
+            raise TokenRefused(Refusal.NOT_COSE_SIGN1)
+
+
+def _check_header(header: cbor.Value, thumbprint: bytes) -> None:
+    if not isinstance(header, dict):
+        raise TokenRefused(Refusal.MALFORMED)
+    if _CRIT in header:
+        raise TokenRefused(Refusal.CRITICAL_HEADER)
+    if header.keys() - {_ALG, _X5T}:
+        raise TokenRefused(Refusal.UNKNOWN_HEADER)
+    if header.get(_ALG) != _ES256:
+        raise TokenRefused(Refusal.ALGORITHM)
+    if header.get(_X5T) != [SHA_256, thumbprint]:
+        raise TokenRefused(Refusal.DEVICE_CERTIFICATE_NOT_NAMED)

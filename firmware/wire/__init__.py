@@ -1,0 +1,1 @@
+"""The link to the terminal, pure: bytes in, bytes and events out. PROTOCOL.md describes the layers."""

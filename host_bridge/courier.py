@@ -1,0 +1,108 @@
+"""Runs the outbox's errands: from a stored visit to a file for the receipt computer, exactly once across kills."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from structlog.typing import FilteringBoundLogger
+
+from firmware.policy import Facility, consents_for
+from firmware.token.claims import Claims
+from firmware.token.cose import verify_token
+from host_bridge.eligibility import Eligibility, EligibilityUnavailable
+from host_bridge.journal import Errand, Journal, JournalUnavailable
+from host_bridge.keys import Seal
+from host_bridge.outlets.face_folder import FaceFolder, NameTaken
+from host_bridge.outlets.oqs_face import FaceFile, file_name, to_xml
+
+_RETRY_S = 5.0
+
+
+@dataclass(frozen=True)
+class Courier:
+    """Who carries visits to the receipt computer's folder. One at a time."""
+
+    journal: Journal
+    seal: Seal
+    eligibility: Eligibility
+    folder: FaceFolder
+    institution_code: str
+    facility: Facility
+    bridge_id: bytes
+    log: FilteringBoundLogger
+    clock: Callable[[], float] = time.time
+    _wanted: threading.Event = field(default_factory=threading.Event)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Work until `stop`; what fails is tried again."""
+        while not self._stopped.is_set():
+            self._wanted.clear()
+            done = self.deliver_all()
+            self._wanted.wait(None if done else _RETRY_S)
+
+    def call(self) -> None:
+        """There is something to carry. From any thread."""
+        self._wanted.set()
+
+    def stop(self) -> None:
+        """Finish the errand under way, then end `run`. From any thread."""
+        self._stopped.set()
+        self._wanted.set()
+
+    def deliver_all(self) -> bool:
+        """Carry out every open errand; False where one has to wait."""
+        try:
+            errands = self.journal.errands()
+            self.folder.discard_except({errand.file_name for errand in errands if errand.file_name})
+            return all([self._deliver(errand) for errand in errands])
+        except JournalUnavailable as fault:
+            self.log.error("journal_unavailable", reason=fault.reason)
+        except OSError as fault:
+            self.log.error("face_file_failed", reason=type(fault).__name__)
+        return False
+
+    def prepare(self, errand: Errand) -> str:
+        """Finish the work file of an errand and remember its name. Raises EligibilityUnavailable, OSError."""
+        now = int(self.clock())
+        key = self.seal.open(errand.lookup_key_sealed, errand.cti)
+        qualification = self.eligibility.qualification(key)
+        claims = verify_token(errand.token, self.bridge_id, errand.nonce, errand.chain[0])
+        file = FaceFile(
+            institution_code=self.institution_code,
+            visited_at=errand.visited_at,
+            written_at=now,
+            validity=qualification.validity,
+            results=qualification.results,
+            consents=self._consents(claims),
+        )
+        name = file_name(self.institution_code, secrets.token_hex(10), now)
+        self.folder.finish(name, to_xml(file), {"visit": errand.cti.hex(), "reader": errand.device_id, "file": name})
+        self.journal.prepared(errand.cti, name)
+        return name
+
+    def _deliver(self, errand: Errand) -> bool:
+        cti = errand.cti.hex()
+        try:
+            name = errand.file_name or self.prepare(errand)
+            self.folder.hand_over(name)
+        except EligibilityUnavailable as fault:
+            self.log.warning("eligibility_unavailable", reason=str(fault))
+        except NameTaken:
+            self.journal.prepared(errand.cti, None)  # made anew, under another name
+            self.log.warning("face_file_failed", cti=cti, reason="NameTaken")
+        except OSError as fault:
+            self.log.error("face_file_failed", cti=cti, reason=type(fault).__name__)
+        else:
+            self.journal.delivered(errand.cti, int(self.clock()))
+            self.log.info("face_file_written", cti=cti, file=name)
+            return True
+        return False
+
+    def _consents(self, claims: Claims) -> dict[str, bool]:
+        """The patient's answers by element name, under the rules that the reader asked by."""
+        rules = consents_for(self.facility, claims.policy_date)
+        asked = (rule for rule in rules if rule.number in claims.consents)
+        return {element: claims.consents[rule.number] for rule in asked for element in rule.elements}

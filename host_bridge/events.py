@@ -1,0 +1,56 @@
+"""The bridge's event log: JSON lines, only events and facts of this catalogue, no personal data."""
+
+from collections.abc import Mapping
+from typing import Final, TextIO
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
+    # the program
+    "bridge_started": frozenset({"bridge", "demo", "facility"}),
+    "bridge_stopped": frozenset(),
+    # the cable and the reader at its end
+    "link_up": frozenset({"device"}),
+    "link_down": frozenset({"device", "reason"}),
+    "link_refused": frozenset({"device", "reason"}),
+    # a visit
+    "nonce_issued": frozenset({"device"}),
+    "patient_identified": frozenset({"registered", "certificate", "validity"}),
+    "reception_called": frozenset({"device"}),
+    "token_stored": frozenset({"device", "cti", "method", "revocation", "ms"}),
+    "token_repeated": frozenset({"cti"}),
+    "token_refused": frozenset({"cti", "reason"}),
+    # what leaves the bridge
+    "face_file_written": frozenset({"cti", "file"}),
+    "face_file_failed": frozenset({"cti", "reason"}),
+    # the bridge's own trouble
+    "journal_unavailable": frozenset({"reason"}),
+    "eligibility_unavailable": frozenset({"reason"}),
+}
+"""Event name -> names of the facts it may carry."""
+
+
+def open_log(stream: TextIO) -> FilteringBoundLogger:
+    """A logger for one program run; any thread may use it."""
+    logger: FilteringBoundLogger = structlog.wrap_logger(
+        structlog.PrintLogger(stream),
+        processors=[
+            only_catalogued,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            structlog.processors.JSONRenderer(ensure_ascii=True),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(0),
+    )
+    return logger
+
+
+def only_catalogued(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Drop what the catalogue does not list, naming what was dropped: no value gets out by accident."""
+    name = event.get("event")
+    allowed = CATALOGUE.get(str(name))
+    if allowed is None:
+        return {"event": "event_not_catalogued", "name": name if str(name).isidentifier() else None}
+    kept = {key: value for key, value in event.items() if key == "event" or key in allowed}
+    dropped = sorted(event.keys() - kept.keys())
+    return {**kept, "dropped": dropped} if dropped else kept

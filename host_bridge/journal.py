@@ -1,0 +1,263 @@
+"""The bridge's journal: every nonce, token and errand on disk before anybody is told of it.
+
+SQLite in WAL mode with synchronous=FULL; one connection, owned by one thread.
+"""
+
+import hashlib
+import secrets
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final, TypeVar
+
+from firmware.token.refusal import Refusal, TokenRefused
+
+_NONCE_KEPT_S: Final = 7 * 24 * 3600
+"""An unused nonce is forgotten after this; it has expired long before."""
+
+_VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE device (
+    certificate_sha256 BLOB PRIMARY KEY,
+    device_id TEXT NOT NULL,
+    chain BLOB NOT NULL
+) STRICT;
+CREATE TABLE nonce (
+    nonce BLOB PRIMARY KEY,
+    device_id TEXT NOT NULL,
+    issued_at INTEGER NOT NULL,
+    cti BLOB UNIQUE
+) STRICT;
+CREATE TABLE token (
+    cti BLOB PRIMARY KEY,
+    device_id TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    certificate_sha256 BLOB NOT NULL REFERENCES device,
+    nonce BLOB NOT NULL REFERENCES nonce,
+    token BLOB NOT NULL UNIQUE,
+    revocation TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    UNIQUE (device_id, counter)
+) STRICT;
+CREATE TABLE outbox (
+    cti BLOB PRIMARY KEY REFERENCES token,
+    visited_at INTEGER NOT NULL,
+    lookup_key_sealed BLOB,
+    file_name TEXT,
+    delivered_at INTEGER
+) STRICT;
+CREATE INDEX outbox_open ON outbox (cti) WHERE delivered_at IS NULL;
+"""
+
+
+class JournalUnavailable(Exception):
+    """Nothing can be stored or read now, so nothing may be acknowledged. `reason` is SQLite's name of the error."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class IssuedNonce:
+    """A nonce as the bridge remembers it."""
+
+    nonce: bytes
+    device_id: str
+    issued_at: int
+    used: bool
+
+
+@dataclass(frozen=True)
+class StoredToken:
+    """A verified token, with what it takes to verify it again."""
+
+    cti: bytes
+    device_id: str
+    counter: int
+    chain: tuple[bytes, ...]
+    """DER certificates, LDevID first."""
+    nonce: bytes
+    token: bytes
+    revocation: str
+    """What was known of the patient's certificate when the token came."""
+    received_at: int
+
+
+@dataclass(frozen=True)
+class Errand:
+    """A stored visit that has not left the bridge yet."""
+
+    cti: bytes
+    device_id: str
+    chain: tuple[bytes, ...]
+    nonce: bytes
+    token: bytes
+    visited_at: int
+    lookup_key_sealed: bytes
+    file_name: str | None
+    """The finished work file, once there is one."""
+
+
+class Stored(Enum):
+    """What became of a token that was handed in."""
+
+    NEW = "new"
+    AGAIN = "again"
+
+
+_T = TypeVar("_T")
+
+
+class Journal:
+    """Each call returns once its outcome is on disk. Every call raises JournalUnavailable when that cannot be."""
+
+    def __init__(self, file: Path) -> None:
+        """Open the journal, making it if there is none. Raises JournalUnavailable."""
+        self._owner = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        try:
+            self._db = self._owner.submit(_open, file).result()
+        except sqlite3.Error as error:
+            self._owner.shutdown()
+            raise JournalUnavailable(_reason(error)) from error
+
+    def close(self) -> None:
+        self._owner.submit(self._db.close).result()
+        self._owner.shutdown()
+
+    def issue_nonce(self, device_id: str, now: int) -> bytes:
+        """A fresh nonce of 32 random bytes for one visit at this reader."""
+        nonce = secrets.token_bytes(32)
+
+        def write(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM nonce WHERE cti IS NULL AND issued_at < ?", (now - _NONCE_KEPT_S,))
+            db.execute("INSERT INTO nonce VALUES (?, ?, ?, NULL)", (nonce, device_id, now))
+
+        self._transact(write)
+        return nonce
+
+    def find_nonce(self, nonce: bytes) -> IssuedNonce | None:
+        """The record of a nonce, if this bridge issued it."""
+
+        def read(db: sqlite3.Connection) -> IssuedNonce | None:
+            row = db.execute("SELECT device_id, issued_at, cti FROM nonce WHERE nonce = ?", (nonce,)).fetchone()
+            return row and IssuedNonce(nonce, row[0], row[1], row[2] is not None)
+
+        return self._transact(read)
+
+    def holds(self, token: bytes, certificate: bytes) -> bool:
+        """Whether exactly this token, signed under this LDevID (DER), is stored already."""
+        wanted = (token, hashlib.sha256(certificate).digest())
+        query = "SELECT 1 FROM token WHERE token = ? AND certificate_sha256 = ?"
+        return self._transact(lambda db: db.execute(query, wanted).fetchone() is not None)
+
+    def store(self, stored: StoredToken, visited_at: int, lookup_key_sealed: bytes) -> Stored:
+        """Token, its nonce's use and the errand it causes, in one transaction.
+
+        The same token again changes nothing. Raises TokenRefused: CTI_REUSED, COUNTER_REUSED, NONCE_UNKNOWN,
+        NONCE_USED.
+        """
+        return self._transact(lambda db: _store(db, stored, visited_at, lookup_key_sealed))
+
+    def errands(self) -> tuple[Errand, ...]:
+        """What has not been delivered, oldest first."""
+        query = """SELECT cti, token.device_id, chain, nonce, token, visited_at, lookup_key_sealed, file_name
+            FROM outbox JOIN token USING (cti) JOIN device USING (certificate_sha256)
+            WHERE delivered_at IS NULL ORDER BY token.rowid"""
+        rows = self._transact(lambda db: db.execute(query).fetchall())
+        return tuple(Errand(row[0], row[1], _unjoin(row[2]), *row[3:]) for row in rows)
+
+    def prepared(self, cti: bytes, file_name: str | None) -> None:
+        """Remember the finished work file of an errand, or that there is none after all."""
+        query = "UPDATE outbox SET file_name = ? WHERE cti = ? AND delivered_at IS NULL"
+        self._transact(lambda db: db.execute(query, (file_name, cti)))
+
+    def delivered(self, cti: bytes, now: int) -> None:
+        """An errand is done: erase what could find the patient."""
+        query = "UPDATE outbox SET delivered_at = ?, lookup_key_sealed = NULL WHERE cti = ? AND delivered_at IS NULL"
+        self._transact(lambda db: db.execute(query, (now, cti)))
+
+    def _transact(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        def run() -> _T:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                result = work(self._db)
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+            return result
+
+        try:
+            return self._owner.submit(run).result()
+        except sqlite3.Error as error:
+            raise JournalUnavailable(_reason(error)) from error
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(file, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA secure_delete = ON")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+    elif version != _VERSION:
+        db.close()
+        raise sqlite3.DatabaseError(f"journal of version {version}")
+    return db
+
+
+def _store(db: sqlite3.Connection, stored: StoredToken, visited_at: int, lookup_key_sealed: bytes) -> Stored:
+    present = db.execute("SELECT token FROM token WHERE cti = ?", (stored.cti,)).fetchone()
+    if present:
+        if present[0] == stored.token:
+            return Stored.AGAIN
+        raise TokenRefused(Refusal.CTI_REUSED)
+    counted = (stored.device_id, stored.counter)
+    if db.execute("SELECT 1 FROM token WHERE device_id = ? AND counter = ?", counted).fetchone():
+        raise TokenRefused(Refusal.COUNTER_REUSED)
+    issued = (stored.nonce, stored.device_id)
+    nonce = db.execute("SELECT cti FROM nonce WHERE nonce = ? AND device_id = ?", issued).fetchone()
+    if nonce is None:
+        raise TokenRefused(Refusal.NONCE_UNKNOWN)
+    if nonce[0] is not None:
+        raise TokenRefused(Refusal.NONCE_USED)
+    thumbprint = hashlib.sha256(stored.chain[0]).digest()
+    chain = b"".join(stored.chain)
+    db.execute("INSERT OR IGNORE INTO device VALUES (?, ?, ?)", (thumbprint, stored.device_id, chain))
+    db.execute("UPDATE nonce SET cti = ? WHERE nonce = ?", (stored.cti, stored.nonce))
+    db.execute(
+        "INSERT INTO token VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            stored.cti,
+            stored.device_id,
+            stored.counter,
+            thumbprint,
+            stored.nonce,
+            stored.token,
+            stored.revocation,
+            stored.received_at,
+        ),
+    )
+    db.execute("INSERT INTO outbox VALUES (?, ?, ?, NULL, NULL)", (stored.cti, visited_at, lookup_key_sealed))
+    return Stored.NEW
+
+
+def _unjoin(chain: bytes) -> tuple[bytes, ...]:
+    """DER certificates written one after the other: each says its own length (X.690 section 8.1.3)."""
+    certificates = []
+    while chain:
+        size = chain[1] & 0x7F if chain[1] & 0x80 else 0
+        length = 2 + size + (int.from_bytes(chain[2 : 2 + size], "big") if size else chain[1])
+        certificates.append(chain[:length])
+        chain = chain[length:]
+    return tuple(certificates)
+
+
+def _reason(error: sqlite3.Error) -> str:
+    return getattr(error, "sqlite_errorname", None) or type(error).__name__

@@ -1,0 +1,93 @@
+"""The folder that a receipt computer polls: finished files only, none twice, none overwritten."""
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class FaceFolderUnusable(Exception):
+    """The folders are not as they must be; the text says which and why."""
+
+
+class NameTaken(Exception):
+    """A file of that name lies in the folder already, and it is not ours to overwrite."""
+
+
+@dataclass(frozen=True)
+class FaceFolder:
+    """Three folders: files under way, files for the receipt computer, notes on who wrote which file."""
+
+    face: Path
+    work: Path
+    """On the volume of `face`, so that a rename is one step."""
+    index: Path
+
+    @classmethod
+    def prepare(cls, face: Path, work: Path, index: Path) -> "FaceFolder":
+        """Make the folders that are missing. Raises FaceFolderUnusable."""
+        try:
+            for folder in (face, work, index):
+                folder.mkdir(parents=True, exist_ok=True)
+            if face.stat().st_dev != work.stat().st_dev:
+                raise FaceFolderUnusable(f"{work} must be on the volume of {face}")
+        except OSError as error:
+            raise FaceFolderUnusable(str(error)) from error
+        return cls(face, work, index)
+
+    def finish(self, name: str, content: bytes, note: dict[str, str]) -> None:
+        """Have a file ready in `work`, on disk, and its note in `index`. Raises OSError."""
+        _write(self.index / f"{name}.json", json.dumps(note).encode())
+        _sync(self.index)
+        _write(self.work / name, content)
+        _sync(self.work)
+
+    def hand_over(self, name: str) -> None:
+        """Move a finished file to the receipt computer, unless that has happened already.
+
+        A finished file that is no longer in `work` was handed over: only this rename takes it away. Raises
+        NameTaken, OSError.
+        """
+        if not (self.work / name).exists():
+            return
+        if (self.face / name).exists():  # names are random and this bridge alone makes them
+            raise NameTaken(name)
+        (self.work / name).rename(self.face / name)
+        _sync(self.face)
+        _sync(self.work)
+
+    def discard_except(self, names: set[str]) -> None:
+        """Remove work files that nobody remembers finishing, and their notes. Raises OSError."""
+        for file in self.work.iterdir():
+            if file.name not in names:
+                self.discard(file.name)
+
+    def discard(self, name: str) -> None:
+        """Remove a work file and its note. Raises OSError."""
+        (self.work / name).unlink(missing_ok=True)
+        (self.index / f"{name}.json").unlink(missing_ok=True)
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a new file to disk; a file cut short is removed."""
+    with file.open("xb") as stream:
+        try:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        except OSError:
+            with suppress(OSError):
+                file.unlink()
+            raise
+
+
+def _sync(folder: Path) -> None:
+    """Put a folder's entries on disk, where the system knows how (Windows does it by itself)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,65 @@
+"""The terminal's end of the cable: a serial port by pyserial, on Linux and Windows alike."""
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import serial
+
+_GONE: tuple[type[Exception], ...] = (OSError,)
+if sys.platform != "win32":
+    import termios
+
+    _GONE = (OSError, termios.error)  # pyserial lets the latter through, and it is no OSError
+
+
+class PortLost(Exception):
+    """The cable is out, or the port cannot be opened."""
+
+
+class TerminalPort:
+    """A serial port in raw mode, opened for this process alone. `path` may be absent, and come back as another
+    device behind the same name (/dev/serial/by-id/...)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._line: serial.Serial | None = None
+
+    def open(self) -> None:
+        """Open or reopen, dropping what arrived before. Raises PortLost."""
+        self.close()
+        try:
+            self._line = serial.Serial(str(self._path), exclusive=True)
+        except _GONE as error:
+            raise PortLost(f"{self._path} cannot be opened") from error
+
+    def read(self, timeout_s: float) -> bytes:
+        """Whatever has arrived, at most 4,096 bytes; b"" after `timeout_s`. Raises PortLost."""
+        line = self._opened()
+        try:
+            line.timeout = max(0.0, timeout_s)
+            first: bytes = line.read(1)
+            return first + line.read(min(line.in_waiting, 4095)) if first else b""
+        except _GONE as error:
+            raise PortLost(f"{self._path} is gone") from error
+
+    def write(self, data: bytes, timeout_s: float) -> None:
+        """Write all of it. Raises PortLost, also when the line stays blocked for `timeout_s`."""
+        line = self._opened()
+        try:
+            line.write_timeout = timeout_s
+            line.write(data)
+        except _GONE as error:
+            raise PortLost(f"{self._path} takes no bytes") from error
+
+    def close(self) -> None:
+        """Close the port; it can be opened again."""
+        line, self._line = self._line, None
+        if line is not None:
+            with suppress(*_GONE):
+                line.close()
+
+    def _opened(self) -> serial.Serial:
+        if self._line is None:
+            raise PortLost(f"{self._path} is not open")
+        return self._line

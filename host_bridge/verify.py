@@ -1,0 +1,124 @@
+"""Whether to believe a visit: the reader's certificate, its token, and the card's evidence, in that order."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from firmware.token import evidence as card
+from firmware.token.anchors import TrustAnchors
+from firmware.token.claims import Claims, DebugStatus, certificate_mac
+from firmware.token.cose import verify_token
+from firmware.token.refusal import Refusal, TokenRefused
+from host_bridge.journal import IssuedNonce
+
+NONCE_LIFE_S: Final = 24 * 3600
+"""From handing out a nonce to receiving its token, by the bridge's own clock; consents hold no longer either."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What this bridge believes in."""
+
+    bridge_id: bytes
+    facility_ca: x509.Certificate
+    """Issuer of the readers' local identities (LDevID)."""
+    cards: TrustAnchors
+    facility_key: bytes
+    """Key of the certificate MAC in tokens."""
+    demo: bool
+
+
+@dataclass(frozen=True)
+class VerifiedVisit:
+    """A visit that holds."""
+
+    claims: Claims
+    lookup_key: bytes
+    """SHA-256 of the patient's authentication certificate (DER): how eligibility finds the patient."""
+    certificate_serial: int
+    """Of that certificate, whose revocation has not been asked for."""
+
+
+def verify_visit(
+    device_chain: Sequence[bytes], token: bytes, evidence: bytes, nonce: IssuedNonce, trust: Trust, now: int
+) -> VerifiedVisit:
+    """Believe a visit at time `now` (seconds since 1970), or raise TokenRefused. `nonce` is the bridge's own record."""
+    device_id = _reader(device_chain, trust.facility_ca, now)
+    if nonce.device_id != device_id:
+        raise TokenRefused(Refusal.NONCE_UNKNOWN)
+    if nonce.used:
+        raise TokenRefused(Refusal.NONCE_USED)
+    if now > nonce.issued_at + NONCE_LIFE_S:
+        raise TokenRefused(Refusal.NONCE_EXPIRED)
+    claims = verify_token(token, trust.bridge_id, nonce.nonce, device_chain[0])
+    if claims.device_id != device_id:
+        raise TokenRefused(Refusal.DEVICE_MISMATCH)
+    demo_device = claims.debug is DebugStatus.ENABLED
+    if demo_device and not trust.demo:
+        raise TokenRefused(Refusal.DEMO_DEVICE)
+    if trust.demo and not demo_device:
+        raise TokenRefused(Refusal.NOT_A_DEMO_DEVICE)
+    certificate = _patient(claims, evidence, nonce, trust, now)
+    return VerifiedVisit(claims, certificate.fingerprint(SHA256()), certificate.serial_number)
+
+
+def expired(certificate: x509.Certificate, now: int) -> bool:
+    """Whether `now` lies outside the certificate's dates."""
+    moment = datetime.fromtimestamp(now, UTC)
+    return not certificate.not_valid_before_utc <= moment <= certificate.not_valid_after_utc
+
+
+def _reader(chain: Sequence[bytes], facility_ca: x509.Certificate, now: int) -> str:
+    """The device id in a local identity that the facility's CA issued to a reader."""
+    try:
+        certificate = x509.load_der_x509_certificate(chain[0])
+        names = certificate.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (ValueError, IndexError, x509.ExtensionNotFound) as error:
+        raise TokenRefused(Refusal.DEVICE_CERTIFICATE_MALFORMED) from error
+    if len(names) != 1 or not isinstance(names[0].value, str):
+        raise TokenRefused(Refusal.DEVICE_CERTIFICATE_MALFORMED)
+    try:
+        certificate.verify_directly_issued_by(facility_ca)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
+        raise TokenRefused(Refusal.DEVICE_CERTIFICATE_UNTRUSTED) from error
+    if ExtendedKeyUsageOID.SERVER_AUTH not in usage:  # the role of a reader; a terminal has the other one
+        raise TokenRefused(Refusal.DEVICE_CERTIFICATE_UNTRUSTED)
+    if expired(certificate, now):
+        raise TokenRefused(Refusal.DEVICE_CERTIFICATE_EXPIRED)
+    return names[0].value
+
+
+def _patient(claims: Claims, message: bytes, nonce: IssuedNonce, trust: Trust, now: int) -> x509.Certificate:
+    """The authentication certificate in evidence that bears out the claims."""
+    if hashlib.sha256(message).digest() != claims.evidence:
+        raise TokenRefused(Refusal.EVIDENCE_NOT_NAMED)
+    evidence = card.decode(message)
+    if card.method_of(evidence) is not claims.method:
+        raise TokenRefused(Refusal.METHOD_MISMATCH)
+    certificate = card.verify_authentication_certificate(evidence.certificate, trust.cards)
+    if certificate_mac(trust.facility_key, evidence.certificate) != claims.certificate_mac:
+        raise TokenRefused(Refusal.CERTIFICATE_MAC)
+    if expired(certificate, now):
+        raise TokenRefused(Refusal.CERTIFICATE_EXPIRED)
+    bound = card.binding(trust.bridge_id, nonce.nonce, claims.cti, claims.consents, claims.method)
+    if isinstance(evidence, card.PinEvidence):
+        card.verify_pin_signature(certificate, bound, evidence.signature)
+    else:
+        card_key = card.verify_photo(
+            evidence.issuer_certificate,
+            evidence.group1,
+            evidence.group2_hash,
+            evidence.photo_hash,
+            evidence.photo_signature,
+            trust.cards,
+        )
+        card.verify_card_key(card_key, bound, evidence.card_signature)
+    return certificate

@@ -1,0 +1,1 @@
+"""Builds, checks and calibrates the neural networks that the reader runs."""

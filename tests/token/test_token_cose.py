@@ -1,0 +1,171 @@
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import cbor2
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given
+from hypothesis import strategies as st
+from visit_samples import BRIDGE_ID, NONCE, Reader, World, claims_of, issue
+
+from firmware.token import cbor
+from firmware.token.claims import Claims
+from firmware.token.cose import TOKEN_CAP, sign_token, unverified_index, verify_token
+from firmware.token.refusal import Refusal, TokenRefused
+
+
+@pytest.fixture
+def claims(world: World) -> Claims:
+    return claims_of(world, b"evidence")
+
+
+@pytest.fixture
+def token(world: World, claims: Claims) -> bytes:
+    return sign_token(claims, BRIDGE_ID, NONCE, world.reader.sign, world.reader.certificate)
+
+
+def refusal_of(
+    token: bytes, reader: Reader, *, bridge_id: bytes = BRIDGE_ID, nonce: bytes = NONCE, certificate: bytes = b""
+) -> Refusal:
+    with pytest.raises(TokenRefused) as refused:
+        verify_token(token, bridge_id, nonce, certificate or reader.certificate)
+    return refused.value.refusal
+
+
+def forge(reader: Reader, change: Callable[[dict[int, Any], dict[int, Any]], None], token: bytes) -> bytes:
+    """The token with another protected header or other claims, signed by the reader itself."""
+    protected, _, payload, _ = cbor2.loads(token).value
+    header, claims = cbor2.loads(protected), cbor2.loads(payload)
+    change(header, claims)
+    protected, payload = cbor.encode(header), cbor.encode(claims)
+    signed = cbor.encode(["Signature1", protected, cbor.encode([BRIDGE_ID, NONCE]), payload])
+    return b"\xd2" + cbor.encode([protected, {}, payload, reader.sign(signed)])
+
+
+def test_a_signed_token_verifies_to_the_same_claims(world: World, claims: Claims, token: bytes) -> None:
+    assert verify_token(token, BRIDGE_ID, NONCE, world.reader.certificate) == claims
+    assert unverified_index(token) == (claims.cti, NONCE)
+    assert len(token) <= TOKEN_CAP
+
+
+def test_the_largest_token_fits(world: World, claims: Claims) -> None:
+    largest = Claims(
+        **{
+            **vars(claims),
+            "device_id": "D" * 40,
+            "hwmodel": b"h" * 32,
+            "consents": dict.fromkeys(range(1, 9), True),
+            "counter": 2**63 - 1,
+        }
+    )
+    token = sign_token(largest, BRIDGE_ID, NONCE, world.reader.sign, world.reader.certificate)
+    assert verify_token(token, BRIDGE_ID, NONCE, world.reader.certificate) == largest
+
+
+def test_claims_that_break_the_profile_are_not_signed(world: World, claims: Claims) -> None:
+    with pytest.raises(ValueError, match="claim_malformed"):
+        sign_token(
+            Claims(**{**vars(claims), "cti": b"short"}), BRIDGE_ID, NONCE, world.reader.sign, world.reader.certificate
+        )
+
+
+def test_every_flipped_bit_is_refused(world: World, token: bytes) -> None:
+    for place in range(len(token)):
+        changed = bytearray(token)
+        changed[place] ^= 1 << (place % 8)
+        refusal_of(bytes(changed), world.reader)
+
+
+@given(st.binary(max_size=TOKEN_CAP))
+def test_garbage_is_refused(data: bytes) -> None:
+    with pytest.raises(TokenRefused):
+        unverified_index(data)
+
+
+def test_another_nonce_another_bridge_and_another_key_do_not_verify(world: World, token: bytes) -> None:
+    assert refusal_of(token, world.reader, nonce=bytes(32)) is Refusal.SIGNATURE
+    assert refusal_of(token, world.reader, bridge_id=bytes(16)) is Refusal.SIGNATURE
+    other = Reader(world.facility)
+    assert refusal_of(token, other) is Refusal.DEVICE_CERTIFICATE_NOT_NAMED
+    renamed = forge(world.reader, lambda header, _: header.update({34: [-16, thumbprint(other)]}), token)
+    assert refusal_of(renamed, other) is Refusal.SIGNATURE
+
+
+def thumbprint(reader: Reader) -> bytes:
+    return hashlib.sha256(reader.certificate).digest()
+
+
+@pytest.mark.parametrize(
+    ("header", "refusal"),
+    [
+        ({1: -35}, Refusal.ALGORITHM),
+        ({2: [99], 99: 1}, Refusal.CRITICAL_HEADER),
+        ({4: b"kid"}, Refusal.UNKNOWN_HEADER),
+        ({34: [-43, bytes(48)]}, Refusal.DEVICE_CERTIFICATE_NOT_NAMED),
+    ],
+)
+def test_another_protected_header_is_refused(
+    world: World, token: bytes, header: dict[int, Any], refusal: Refusal
+) -> None:
+    forged = forge(world.reader, lambda protected, _: protected.update(header), token)
+    assert refusal_of(forged, world.reader) is refusal
+
+
+@pytest.mark.parametrize(
+    ("changed", "refusal"),
+    [
+        ({265: "urn:other"}, Refusal.PROFILE_UNKNOWN),
+        ({3: "00" * 16}, Refusal.AUDIENCE),
+        ({10: bytes(32)}, Refusal.NONCE_MISMATCH),
+        ({2: "subject"}, Refusal.CLAIM_UNKNOWN),
+        ({7: bytes(15)}, Refusal.CLAIM_MALFORMED),
+        ({256: bytes(17)}, Refusal.CLAIM_MALFORMED),
+        ({263: 5}, Refusal.CLAIM_MALFORMED),
+        ({266: {}}, Refusal.CLAIM_MALFORMED),
+        ({6: -1}, Refusal.CLAIM_MALFORMED),
+        ({6: True}, Refusal.CLAIM_MALFORMED),
+        ({-65537: "staff"}, Refusal.CLAIM_MALFORMED),
+        ({-65538: {1: 1}}, Refusal.CLAIM_MALFORMED),
+        ({-65538: dict.fromkeys(range(1, 18), True)}, Refusal.CLAIM_MALFORMED),
+        ({-65539: "2026-02-30"}, Refusal.CLAIM_MALFORMED),
+        ({-65544: "some"}, Refusal.CLAIM_MALFORMED),
+    ],
+)
+def test_claims_outside_the_profile_are_refused_though_signed(
+    world: World, token: bytes, changed: dict[int, Any], refusal: Refusal
+) -> None:
+    forged = forge(world.reader, lambda _, claims: claims.update(changed), token)
+    assert refusal_of(forged, world.reader) is refusal
+
+
+def test_a_missing_claim_is_refused(world: World, token: bytes) -> None:
+    for key in (1, 7, 256, -65542):
+        forged = forge(world.reader, lambda _, claims, key=key: claims.pop(key), token)
+        assert refusal_of(forged, world.reader) is Refusal.CLAIM_MISSING
+
+
+def test_another_frame_is_refused(world: World, token: bytes) -> None:
+    protected, _, payload, signature = cbor2.loads(token).value
+    named = b"\xd2" + cbor.encode([protected, {4: b"kid"}, payload, signature])
+    assert refusal_of(named, world.reader) is Refusal.UNPROTECTED_HEADER
+    assert refusal_of(token[1:], world.reader) is Refusal.NOT_COSE_SIGN1
+    assert refusal_of(b"\xd2" + cbor.encode([protected, {}, payload]), world.reader) is Refusal.NOT_COSE_SIGN1
+    assert refusal_of(token + b"\x00", world.reader) is Refusal.NOT_DETERMINISTIC
+    assert refusal_of(token + bytes(TOKEN_CAP), world.reader) is Refusal.TOO_LARGE
+
+
+def test_a_certificate_of_another_kind_is_refused(world: World, claims: Claims) -> None:
+    key = ec.generate_private_key(ec.SECP384R1())
+    name = world.facility.name
+    certificate = issue(name, key.public_key(), name, world.facility.key).public_bytes(Encoding.DER)
+    for der in (certificate, b"no certificate"):
+        token = sign_token(claims, BRIDGE_ID, NONCE, world.reader.sign, der)
+        assert refusal_of(token, world.reader, certificate=der) is Refusal.DEVICE_CERTIFICATE_MALFORMED
+
+
+def test_a_token_names_neither_the_card_nor_its_holder(world: World, token: bytes) -> None:
+    serial = world.card.x509.serial_number
+    for secret in (serial.to_bytes(20, "big").lstrip(b"\0"), str(serial).encode(), world.card.group1[:12]):
+        assert secret not in token
