@@ -15,17 +15,16 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from board.contracts import Camera, CardFace, Display, Indicator, Touch
 from board.linux.pcsc import PcscReader
 from board.linux.serial import SerialHostPort
 from board.peripherals.status_light import StatusLight
 from board.profiles import Profile, ProfileError, load_profile
 from board.sim.camera import DockCamera, DockCardFace
 from board.sim.display import DockDisplay, DockTouch
-from board.sim.keystore import FileKeyStore
+from board.sim.keystore import FileKeyStore, NotPaired
 from firmware.face.engine import FaceEngine, ModelError
 from firmware.flows.events import EventLog
-from firmware.flows.face_worker import FaceUnavailable, FaceWorker, work
+from firmware.flows.face_worker import FaceWorker, work
 from firmware.flows.host import Host
 from firmware.flows.kiosk import Kiosk
 from firmware.flows.patient import Patient
@@ -39,6 +38,7 @@ from firmware.screens.out_of_order import OutOfOrder
 from firmware.tflite import runtime_name
 from firmware.token.anchors import TrustAnchors
 
+MANIFEST = Path(__file__).parents[1] / "models" / "manifest.toml"
 OUT_OF_ORDER = 3
 """Exit status when the reader cannot serve anybody; the reason is on its screen and on standard error."""
 PR_SET_DUMPABLE = 4
@@ -76,3 +76,119 @@ def leave_no_core() -> None:
     """No core dump, and no other process of this user may look inside: memory here holds PINs and photos."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def run(profile: Profile, options: argparse.Namespace) -> int:
+    """The process that lasts."""
+    return asyncio.run(supervise(profile, options))
+
+
+def visit(profile: Profile, options: argparse.Namespace) -> int:
+    """One patient."""
+    return asyncio.run(serve_patient(profile, options))
+
+
+def face(profile: Profile, options: argparse.Namespace) -> int:
+    """Camera and face decision of one visit."""
+    work(DockCamera(options.dock), FaceEngine.load(options.models, MANIFEST), socket.socket(fileno=options.fd))
+    return 0
+
+
+async def supervise(profile: Profile, options: argparse.Namespace) -> int:
+    """Serve patients until SIGTERM or SIGINT."""
+    log = EventLog()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        FaceEngine.load(options.models, MANIFEST)
+        keys = FileKeyStore(options.state / "identity")
+    except ModelError as error:
+        return await out_of_order(profile, options, log, "M01", str(error))
+    except NotPaired as error:
+        return await out_of_order(profile, options, log, "P01", str(error))
+    device = Device(
+        oemid=profile.oemid,
+        hwmodel=profile.hwmodel.encode(),
+        demo=profile.demo,
+        firmware=measure(Path(__file__).parent),
+        face_model=sha256(MANIFEST.read_bytes()).digest(),
+    )
+    signer = TokenSigner(keys, device, options.state / "counter.json")
+    log.write("reader_started", profile=profile.name, tflite=runtime_name(), device=keys.device_id)
+    async with Link(SerialHostPort(options.port), keys, log.write) as link:
+        serving = asyncio.create_task(Supervisor(link, signer, again("visit", options), log).run())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        serving.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await serving
+    log.write("reader_stopped")
+    return 0
+
+
+async def out_of_order(profile: Profile, options: argparse.Namespace, log: EventLog, code: str, why: str) -> int:
+    """Say on the screen, in the log and on standard error that nobody can be served, and why."""
+    log.write("out_of_order", code=code, reason=why)
+    display = await DockDisplay.connect(options.dock, profile.screen.size)
+    screen = OutOfOrder(code, why)
+    await display.show(screen.draw(look_of(profile)).image, screen.name)
+    await display.close()
+    print(f"kiosk-reader: {code}: {why}", file=sys.stderr)
+    return OUT_OF_ORDER
+
+
+async def serve_patient(profile: Profile, options: argparse.Namespace) -> int:
+    """Warm up, wait for the word to go, serve one patient, end."""
+    pipe = await Pipe.over(socket.socket(fileno=options.fd))
+    anchors = TrustAnchors.from_files(
+        (options.state / "authority" / "jpki_ca.pem").read_bytes(),
+        (options.state / "authority" / "cv_ca.json").read_bytes(),
+    )
+    worker = await FaceWorker.start(again("face", options))
+    try:
+        await worker.ready()
+        await pipe.receive()  # the word to go; until then another visit has the screen and the card
+        caller = Caller(pipe)
+        host = Host(caller)
+        display = await DockDisplay.connect(options.dock, profile.screen.size)
+        patient = Patient(display, await DockTouch.connect(options.dock), host, look_of(profile))
+        kiosk = Kiosk(
+            patient,
+            PcscReader(profile.card_reader.name),
+            DockCardFace(options.dock),
+            StatusLight(profile.status_light),
+            worker,
+            host,
+            anchors,
+        )
+        serving = asyncio.create_task(receive_patient(kiosk))
+        others = [asyncio.create_task(caller.run()), asyncio.create_task(patient.run())]
+        await asyncio.wait([serving, *others], return_when=asyncio.FIRST_COMPLETED)
+        for task in (serving, *others):
+            task.cancel()
+        await asyncio.wait([serving, *others])
+        if not serving.cancelled():  # otherwise the reader is being stopped
+            EventLog().write("visit_ended", **serving.result().facts())
+    except PipeBroken:
+        return 0
+    finally:
+        await worker.end()
+    return 0
+
+
+def look_of(profile: Profile) -> Look:
+    """How screens look on this board before a patient chooses."""
+    return Look(profile.screen.size, profile.screen.px_per_mm, footer=DEMO_FOOTER if profile.demo else None)
+
+
+def again(command: str, options: argparse.Namespace) -> Sequence[str]:
+    """The command line of another process of this program, with the same options."""
+    line = [sys.executable, "-m", "firmware", command, "--profile", options.profile, "--state", str(options.state)]
+    line += ["--models", str(options.models), "--port", str(options.port)]
+    return [*line, "--dock", str(options.dock)] if options.dock else line
+
+
+if __name__ == "__main__":
+    main()

@@ -25,7 +25,8 @@ class Interpreter:
     """One model with one input, on one thread: the patient's screen needs the other cores."""
 
     def __init__(self, model: bytes) -> None:
-        """`model` is the content of a .tflite file. Raises ModelRefused."""
+        """`model` is the content of a .tflite file. The runtime trusts it blindly, and a damaged one can crash the
+        process: give only content whose hash was checked. Raises ModelRefused."""
         try:
             self._interpreter = _runtime.Interpreter(model_content=model, num_threads=1)
             self._interpreter.allocate_tensors()

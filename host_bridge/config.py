@@ -50,7 +50,7 @@ class Config:
         unknown = sorted(table.keys() - cls.__dataclass_fields__.keys())
         if unknown:
             raise ConfigError(f"{file}: unknown key {unknown[0]}")
-        kinds = {kind.value: kind for kind in FacilityKind}
+        kinds = {kind.name.lower(): kind for kind in FacilityKind}
         folder = file.absolute().parent
 
         def path(key: str) -> Path:

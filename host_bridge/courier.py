@@ -17,8 +17,6 @@ from host_bridge.keys import Seal
 from host_bridge.outlets.face_folder import FaceFolder, NameTaken
 from host_bridge.outlets.oqs_face import FaceFile, file_name, to_xml
 
-_RETRY_S = 5.0
-
 
 @dataclass(frozen=True)
 class Courier:
@@ -33,15 +31,17 @@ class Courier:
     bridge_id: bytes
     log: FilteringBoundLogger
     clock: Callable[[], float] = time.time
+    retry_s: float = 5.0
+    """Pause before what failed is tried again."""
     _wanted: threading.Event = field(default_factory=threading.Event)
     _stopped: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         """Work until `stop`; what fails is tried again."""
         while not self._stopped.is_set():
-            self._wanted.clear()
             done = self.deliver_all()
-            self._wanted.wait(None if done else _RETRY_S)
+            self._wanted.wait(None if done else self.retry_s)
+            self._wanted.clear()
 
     def call(self) -> None:
         """There is something to carry. From any thread."""
@@ -57,7 +57,7 @@ class Courier:
         try:
             errands = self.journal.errands()
             self.folder.discard_except({errand.file_name for errand in errands if errand.file_name})
-            return all([self._deliver(errand) for errand in errands])
+            return all([self._deliver(errand) for errand in errands])  # one that waits holds up no other
         except JournalUnavailable as fault:
             self.log.error("journal_unavailable", reason=fault.reason)
         except OSError as fault:
@@ -88,12 +88,14 @@ class Courier:
         try:
             name = errand.file_name or self.prepare(errand)
             self.folder.hand_over(name)
-        except EligibilityUnavailable as fault:
-            self.log.warning("eligibility_unavailable", reason=str(fault))
+        except JournalUnavailable:
+            raise
+        except EligibilityUnavailable:
+            self.log.warning("eligibility_unavailable", cti=cti)
         except NameTaken:
             self.journal.prepared(errand.cti, None)  # made anew, under another name
             self.log.warning("face_file_failed", cti=cti, reason="NameTaken")
-        except OSError as fault:
+        except Exception as fault:  # whatever is wrong with this errand, the others go on
             self.log.error("face_file_failed", cti=cti, reason=type(fault).__name__)
         else:
             self.journal.delivered(errand.cti, int(self.clock()))

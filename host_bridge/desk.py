@@ -1,6 +1,7 @@
 """The reception desk of the bridge: what a reader at the other end of the cable may ask. Any thread may call it."""
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from firmware.token.cose import unverified_index
 from firmware.token.evidence import verify_authentication_certificate
 from firmware.token.refusal import Refusal, TokenRefused
 from host_bridge.eligibility import CertificateStatus, Eligibility, EligibilityUnavailable, QualificationValidity
-from host_bridge.journal import Journal, Stored, StoredToken
+from host_bridge.journal import Journal, StoredToken
 from host_bridge.keys import Seal
 from host_bridge.verify import Trust, expired, verify_visit
 
@@ -78,6 +79,7 @@ class Desk:
         self._log = log
         self._stored = stored
         self._clock = clock
+        self._accepting = threading.Lock()
 
     def settings(self) -> Settings:
         """What the reader is told when a session begins."""
@@ -109,7 +111,8 @@ class Desk:
         cti = _NO_CTI
         try:
             cti, nonce = unverified_index(token)
-            self._accept(tuple(device_chain), token, evidence, cti, nonce)
+            with self._accepting:
+                self._accept(tuple(device_chain), token, evidence, cti, nonce)
         except TokenRefused as refused:
             self._log.warning("token_refused", cti=cti.hex(), reason=refused.refusal.value)
             return Receipt(cti, False, refused.refusal.value)
@@ -155,9 +158,7 @@ class Desk:
         )
         # the reader's clock is the bridge's, carried on: it may not leave the time in which the visit took place
         visited_at = min(max(claims.issued_at, issued.issued_at), now)
-        if self._journal.store(stored, visited_at, self._seal.close(visit.lookup_key, cti)) is Stored.AGAIN:
-            self._log.info("token_repeated", cti=cti.hex())
-            return
+        self._journal.store(stored, visited_at, self._seal.close(visit.lookup_key, cti))
         self._log.info(
             "token_stored",
             device=claims.device_id,

@@ -14,6 +14,7 @@ CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
     "link_up": frozenset({"device"}),
     "link_down": frozenset({"device", "reason"}),
     "link_refused": frozenset({"device", "reason"}),
+    "answer_failed": frozenset({"device", "question", "reason"}),
     # a visit
     "nonce_issued": frozenset({"device"}),
     "patient_identified": frozenset({"registered", "certificate", "validity"}),
@@ -26,7 +27,7 @@ CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
     "face_file_failed": frozenset({"cti", "reason"}),
     # the bridge's own trouble
     "journal_unavailable": frozenset({"reason"}),
-    "eligibility_unavailable": frozenset({"reason"}),
+    "eligibility_unavailable": frozenset({"cti"}),
 }
 """Event name -> names of the facts it may carry."""
 

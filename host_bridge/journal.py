@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -102,13 +101,6 @@ class Errand:
     """The finished work file, once there is one."""
 
 
-class Stored(Enum):
-    """What became of a token that was handed in."""
-
-    NEW = "new"
-    AGAIN = "again"
-
-
 _T = TypeVar("_T")
 
 
@@ -154,13 +146,12 @@ class Journal:
         query = "SELECT 1 FROM token WHERE token = ? AND certificate_sha256 = ?"
         return self._transact(lambda db: db.execute(query, wanted).fetchone() is not None)
 
-    def store(self, stored: StoredToken, visited_at: int, lookup_key_sealed: bytes) -> Stored:
+    def store(self, stored: StoredToken, visited_at: int, lookup_key_sealed: bytes) -> None:
         """Token, its nonce's use and the errand it causes, in one transaction.
 
-        The same token again changes nothing. Raises TokenRefused: CTI_REUSED, COUNTER_REUSED, NONCE_UNKNOWN,
-        NONCE_USED.
+        Raises TokenRefused: CTI_REUSED, COUNTER_REUSED, NONCE_UNKNOWN, NONCE_USED.
         """
-        return self._transact(lambda db: _store(db, stored, visited_at, lookup_key_sealed))
+        self._transact(lambda db: _store(db, stored, visited_at, lookup_key_sealed))
 
     def errands(self) -> tuple[Errand, ...]:
         """What has not been delivered, oldest first."""
@@ -212,11 +203,8 @@ def _open(file: Path) -> sqlite3.Connection:
     return db
 
 
-def _store(db: sqlite3.Connection, stored: StoredToken, visited_at: int, lookup_key_sealed: bytes) -> Stored:
-    present = db.execute("SELECT token FROM token WHERE cti = ?", (stored.cti,)).fetchone()
-    if present:
-        if present[0] == stored.token:
-            return Stored.AGAIN
+def _store(db: sqlite3.Connection, stored: StoredToken, visited_at: int, lookup_key_sealed: bytes) -> None:
+    if db.execute("SELECT 1 FROM token WHERE cti = ?", (stored.cti,)).fetchone():
         raise TokenRefused(Refusal.CTI_REUSED)
     counted = (stored.device_id, stored.counter)
     if db.execute("SELECT 1 FROM token WHERE device_id = ? AND counter = ?", counted).fetchone():
@@ -245,7 +233,6 @@ def _store(db: sqlite3.Connection, stored: StoredToken, visited_at: int, lookup_
         ),
     )
     db.execute("INSERT INTO outbox VALUES (?, ?, ?, NULL, NULL)", (stored.cti, visited_at, lookup_key_sealed))
-    return Stored.NEW
 
 
 def _unjoin(chain: bytes) -> tuple[bytes, ...]:

@@ -99,10 +99,15 @@ def create_bridge(folder: Path) -> BridgeIdentity:
     return BridgeIdentity.load(folder)
 
 
-def issue_local_identity(bridge: BridgeIdentity, request: bytes, maker_roots: Sequence[x509.Certificate]) -> bytes:
+def issue_local_identity(
+    bridge: BridgeIdentity,
+    request: bytes,
+    maker_roots: Sequence[x509.Certificate],
+    life: timedelta = LOCAL_IDENTITY_LIFE,
+) -> bytes:
     """Pair with the reader that sent `request`: its LDevID, then the authority's certificate, both PEM.
 
-    The LDevID names the device as its maker's certificate does, lives 30 days, and replaces the one before.
+    The LDevID names the device as its maker's certificate does, and replaces the one before.
     Raises PairingRefused, OSError.
     """
     try:
@@ -128,7 +133,7 @@ def issue_local_identity(bridge: BridgeIdentity, request: bytes, maker_roots: Se
         authority.subject,
         authority_key,
         ExtendedKeyUsageOID.SERVER_AUTH,
-        LOCAL_IDENTITY_LIFE,
+        life,
     )
     pem = local.public_bytes(serialization.Encoding.PEM)
     fresh = bridge.folder / "devices" / f"{device_id}.{secrets.token_hex(4)}"

@@ -1,5 +1,6 @@
 """The bridge's end of the link: open the port, open the connection, answer the reader's questions."""
 
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from host_bridge.port import PortLost, TerminalPort
 REOPEN_S = 0.1
 """Pause before a port that is absent is tried again."""
 WRITE_S = 2.0
-READ_S = 1.0
+READ_S = 0.25
 """Longest wait for the reader before the thread looks whether it is to stop."""
 
 _STATUSES = {
@@ -120,7 +121,8 @@ class Session:
     def converse(self, port: TerminalPort, stop: threading.Event) -> None:
         """Serve on an open port. Raises PortLost."""
         line = SecureChannel(
-            Channel(host=True), lambda incoming, outgoing: self._tls.wrap_bio(incoming, outgoing, server_side=False)
+            Channel(True, os.urandom),
+            lambda incoming, outgoing: self._tls.wrap_bio(incoming, outgoing, server_side=False),
         )
         line.start(_now())
         while not stop.is_set():
@@ -137,10 +139,11 @@ class Session:
 
     def fell(self, reason: str) -> None:
         """The connection is over; an unchanged reason is told once."""
-        if self._up or reason != self._down_for:
-            self._log.info("link_down", device=self._device, reason=reason)
+        news = self._up or reason != self._down_for
         self._up = False
         self._down_for = reason
+        if news:
+            self._log.info("link_down", device=self._device, reason=reason)
 
     def _flush(self, line: SecureChannel, port: TerminalPort) -> None:
         out = line.output()

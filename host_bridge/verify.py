@@ -79,21 +79,19 @@ def _reader(chain: Sequence[bytes], facility_ca: x509.Certificate, now: int) -> 
     """The device id in a local identity that the facility's CA issued to a reader."""
     try:
         certificate = x509.load_der_x509_certificate(chain[0])
-        names = certificate.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)
-        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (ValueError, IndexError, x509.ExtensionNotFound) as error:
+    except (ValueError, IndexError) as error:
         raise TokenRefused(Refusal.DEVICE_CERTIFICATE_MALFORMED) from error
-    if len(names) != 1 or not isinstance(names[0].value, str):
-        raise TokenRefused(Refusal.DEVICE_CERTIFICATE_MALFORMED)
     try:
         certificate.verify_directly_issued_by(facility_ca)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
+        names = certificate.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.ExtensionNotFound) as error:
         raise TokenRefused(Refusal.DEVICE_CERTIFICATE_UNTRUSTED) from error
-    if ExtendedKeyUsageOID.SERVER_AUTH not in usage:  # the role of a reader; a terminal has the other one
+    if ExtendedKeyUsageOID.SERVER_AUTH not in usage or len(names) != 1:  # a terminal has the other role
         raise TokenRefused(Refusal.DEVICE_CERTIFICATE_UNTRUSTED)
     if expired(certificate, now):
         raise TokenRefused(Refusal.DEVICE_CERTIFICATE_EXPIRED)
-    return names[0].value
+    return str(names[0].value)
 
 
 def _patient(claims: Claims, message: bytes, nonce: IssuedNonce, trust: Trust, now: int) -> x509.Certificate:

@@ -92,6 +92,7 @@ class Relay:
         self._until_unplug: int | None = None
         self._pulling: asyncio.Task[None] | None = None
         self._holding = False
+        self._within_frame = False  # whether what passed towards the reader ends in the middle of a frame
         self._part = b""
         self._held: list[bytes] = []
         self._to_terminal = 0
@@ -100,6 +101,7 @@ class Relay:
     def plug(self) -> None:
         """Plug in; nothing of an earlier connection passes."""
         if self._reader is None:
+            self._within_frame = False
             self._part = b""
             self._held = []
             self._reader = End(self._folder / "reader", self._from_reader)
@@ -125,7 +127,8 @@ class Relay:
         """Let pass what was held back, in order."""
         self._holding = False
         held, self._held = self._held, []
-        for piece in held:
+        part, self._part = self._part, b""
+        for piece in [*held, part]:
             self._pass_to_reader(piece)
 
     def noise(self, count: int) -> None:
@@ -135,6 +138,7 @@ class Relay:
                 end.write(os.urandom(min(count, _BACKLOG)))
 
     def status(self) -> dict[str, Any]:
+        """The cable's state, and the bytes passed so far."""
         return {
             "plugged": self._reader is not None,
             "holding": self._holding,
@@ -158,28 +162,36 @@ class Relay:
         """Once the terminal has read what reached it: closing a pseudo-terminal throws unread bytes away."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_S):
+                await asyncio.sleep(0.002)  # the kernel moves bytes to the other side a little later
                 while self._terminal is not None and self._terminal.unread():
-                    await asyncio.sleep(0.001)
+                    await asyncio.sleep(0.002)
         self._pulling = None
         self.unplug()
 
     def _from_terminal(self, data: bytes) -> None:
+        if not self._holding:
+            self._pass_to_reader(data)
+            return
+        if self._within_frame:  # it began before the holding did
+            head, zero, data = data.partition(b"\0")
+            self._pass_to_reader(head + zero)
         *pieces, self._part = (self._part + data).split(b"\0")
         for piece in pieces:
             self._judge(piece + b"\0")
         if len(self._part) > _PART_MAX:  # no frame: noise
-            self._pass_to_reader(self._part)
             self._part = b""
 
     def _judge(self, piece: bytes) -> None:
-        one = frame.decode(piece[:-1]) if self._holding else None
+        one = frame.decode(piece[:-1])
         if one is not None and one.kind != frame.ACK:
-            self._held.append(b"\0" + piece)
+            if b"\0" + piece not in self._held:  # sent again because nobody acknowledged it
+                self._held.append(b"\0" + piece)
         else:
             self._pass_to_reader(piece)
 
     def _pass_to_reader(self, data: bytes) -> None:
-        if self._reader is not None:
+        if self._reader is not None and data:
+            self._within_frame = data[-1] != 0
             self._to_reader += len(data)
             self._reader.write(data)
 
@@ -211,9 +223,11 @@ class Cable:
         await self._process.wait()
 
     async def plug(self) -> None:
+        """Plug it in, if it is not."""
         await self._do({"do": "plug"})
 
     async def unplug(self) -> None:
+        """Pull the plug: what is on its way or held back is lost."""
         await self._do({"do": "unplug"})
 
     async def unplug_after(self, count: int) -> None:
@@ -293,6 +307,7 @@ async def run(folder: Path) -> None:
 
 
 def main() -> None:
+    """Entry point of the cable's process."""
     parser = argparse.ArgumentParser(prog="python -m board.demo.cable", description="Virtual USB cable")
     parser.add_argument("folder", type=Path, help="where the ends and the control socket appear")
     asyncio.run(run(parser.parse_args().folder))

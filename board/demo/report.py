@@ -2,42 +2,116 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
+from board.demo.events import Event
+from board.demo.stage import Folders
 from board.demo.visits import Story
 
-MS = ("card", "person", "consent", "token", "host")
+STEPS = ("card", "person", "consent", "token", "host")
 
 
 @dataclass(frozen=True)
 class Played:
-    """A story, and the reader's own account of the visit (event visit_ended)."""
+    """A story, and the reader's own account of the visit (its event visit_ended)."""
 
     story: Story
     ended: Mapping[str, Any]
 
 
-def visit_report(played: Played, database: sqlite3.Connection, face: Path, index: Path) -> dict[str, Any]:
-    """One entry of "visits" in the demo's last line."""
-    ended = played.ended
-    token_id = ended["cti"] if ended["signed"] else None
-    file = _face_file(database, token_id)
+class Records:
+    """What the bridge has on disk, read after it has ended."""
+
+    def __init__(self, folders: Folders) -> None:
+        self._folders = folders
+        self._database = sqlite3.connect(f"file:{folders.database}?mode=ro", uri=True)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def tokens(self) -> list[bytes]:
+        """The cti of every stored token, one entry a row."""
+        return [row[0] for row in self._database.execute("SELECT cti FROM token")]
+
+    def face_files(self, cti: bytes) -> list[Path]:
+        """The receipt computer's files of a visit, in the folder it polls."""
+        names = self._database.execute("SELECT file_name FROM outbox WHERE cti = ?", (cti,))
+        return [path for (name,) in names if name and (path := self._folders.face / name).exists()]
+
+    def export(self, folder: Path) -> None:
+        """CTI.cbor, CTI.nonce and CTI.chain.der (DER certificates one after the other) for every stored token."""
+        folder.mkdir()
+        rows = self._database.execute(
+            "SELECT cti, nonce, token, chain FROM token JOIN device USING (certificate_sha256)"
+        )
+        for cti, nonce, token, chain in rows:
+            (folder / f"{cti.hex()}.cbor").write_bytes(token)
+            (folder / f"{cti.hex()}.nonce").write_bytes(nonce)
+            (folder / f"{cti.hex()}.chain.der").write_bytes(chain)
+
+
+def report(folders: Folders, played: Sequence[Played], reader: Sequence[Event]) -> dict[str, Any]:
+    """The demo's last line. "lost": tokens accepted by a receipt that are not on disk; "duplicates": rows or files
+    beyond one a token."""
+    started = next(event for event in reader if event["event"] == "reader_started")
+    signed = {event["cti"] for event in reader if event["event"] == "token_signed"}
+    accepted = {event["cti"] for event in reader if event["event"] == "token_receipt" and event["accepted"]}
+    with closing(Records(folders)) as records:
+        stored = [cti.hex() for cti in records.tokens()]
+        files = {cti: records.face_files(bytes.fromhex(cti)) for cti in stored}
+        records.export(folders.out / "tokens")
+    all_files = list(folders.face.iterdir())
     return {
-        "name": played.story.name,
+        "pcsc": True,
+        "tflite": started["tflite"],
+        "visits": [_visit(one, signed, stored, files) for one in played],
+        "lost": len(accepted - set(stored)),
+        "duplicates": len(stored) - len(set(stored)) + len(all_files) - len(set(files)),
+    }
+
+
+def faults(visit: Mapping[str, Any], story: Story) -> list[str]:
+    """How a visit ended differently from its story; nothing if all is well."""
+    expected = {
+        "method": story.method,
+        "verified": story.verified,
+        "acknowledged": story.verified,
+        "stored": int(story.verified),
+        "refused": story.refused,
+    }
+    wrong = [f"{name} is {visit[name]!r}, not {value!r}" for name, value in expected.items() if visit[name] != value]
+    if story.verified and visit["face_xml"] is None:
+        wrong.append("no file for the receipt computer")
+    if not story.verified and visit["token_id"] is not None:
+        wrong.append("a token was signed")
+    return wrong
+
+
+def _visit(
+    one: Played, signed: set[str], stored: Sequence[str], files: Mapping[str, Sequence[Path]]
+) -> dict[str, Any]:
+    ended = one.ended
+    cti = ended["cti"] if ended["cti"] in signed else None
+    own_files = files.get(cti, ()) if cti else ()
+    return {
+        "name": one.story.name,
         "method": ended["method"],
-        "verified": ended["verified"] and ended["acknowledged"],
+        "verified": ended["verified"],
         "score": ended["score"],
         "threshold": ended["threshold"],
-        "token_id": token_id,
+        "token_id": cti,
         "acknowledged": ended["acknowledged"],
-        "stored": _count(database, token_id),
-        "face_xml": str(face / file) if file and (face / file).exists() else None,
+        "stored": stored.count(cti) if cti else 0,
+        "face_xml": str(own_files[0]) if own_files else None,
         "refused": ended["refused"],
-        "ms": {step: round(ended["ms"].get(step, 0.0), 1) for step in MS},
+        "ms": {step: round(ended["ms"].get(step, 0.0), 1) for step in STEPS},
     }
+
+
+def last_line(reported: Mapping[str, Any]) -> str:
+    """One line of JSON."""
+    return json.dumps(reported, ensure_ascii=False)

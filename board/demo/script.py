@@ -1,21 +1,19 @@
 """A scripted patient: places cards, stands before the camera, taps the screen at coordinates, waits to be served."""
 
 import asyncio
-from pathlib import Path
+import json
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from PIL import Image
-
 from board.contracts import Frame
-from board.demo.cable import Cable
-from board.demo.events import EventLog
-from board.demo.film import Film
-from board.sim.card.tray import Tray
-from board.sim.dock import Dock
+from board.demo.events import Event, EventLog
+from board.demo.stage import Stage
 from firmware.screens.drawn import Drawn
 from firmware.screens.look import Look
 
 PATIENCE_S = 30.0
+REACTION_S = 0.4
+"""Between seeing a new question and touching it; the reader ignores a finger that is faster."""
 
 
 class Unexpected(Exception):
@@ -23,6 +21,8 @@ class Unexpected(Exception):
 
 
 class Drawable(Protocol):
+    """A screen of the reader, drawn here again to know where its buttons are."""
+
     @property
     def name(self) -> str: ...
 
@@ -32,33 +32,79 @@ class Drawable(Protocol):
 class Script:
     """Hands and eyes of a scripted patient."""
 
-    def __init__(self, dock: Dock, tray: Tray, cable: Cable, reader: EventLog, look: Look) -> None:
-        self.dock = dock
-        self.tray = tray
-        self.cable = cable
-        self.reader = reader
+    def __init__(self, stage: Stage, look: Look) -> None:
+        self.stage = stage
         self._look = look
         self._seen = ""
+        self._shown = 0
         self._changed = asyncio.Event()
 
     def saw(self, name: str) -> None:
         """The screen now shows `name`."""
         self._seen = name
+        self._shown += 1
         self._changed.set()
 
-    async def see(self, *names: str) -> str:
-        """Wait until the screen shows one of `names`; which one."""
+    async def see(self, name: str) -> None:
+        """Wait until the screen shows `name`. Raises Unexpected."""
+        await self._until(lambda: self._seen == name, f"screen {name}")
+
+    async def tap(self, screen: Drawable, area: str) -> None:
+        """Wait for `screen` and tap the middle of `area`."""
+        await self.see(screen.name)
+        await asyncio.sleep(REACTION_S)
+        await self._touch(screen, area)
+
+    async def type(self, pad: Drawable, keys: Sequence[str]) -> None:
+        """Wait for `pad` and tap key after key."""
+        await self.see(pad.name)
+        await asyncio.sleep(REACTION_S)
+        for key in keys:
+            await self._touch(pad, key)
+
+    def show_to_camera(self, frame: Frame) -> None:
+        """Somebody, or nobody, stands before the camera."""
+        self.stage.dock.sees = frame
+
+    async def stand_for_frames(self, frame: Frame, count: int, then: Frame) -> None:
+        """Stand before the camera while it takes `count` frames, then leave `then` behind."""
+        until = self.stage.dock.frames + count
+        self.show_to_camera(frame)
+        await self._until(lambda: self.stage.dock.frames >= until, f"{count} frames taken")
+        self.show_to_camera(then)
+
+    async def place(self, persona: str) -> None:
+        """Lay a card on the tray."""
+        await self.see("place_card")
+        folder = self.stage.folders.cards / persona
+        self.stage.dock.number_b = json.loads((folder / "card.json").read_text("utf-8"))["number_b"]
+        await self.stage.tray.place(str(folder))
+
+    async def lift(self) -> None:
+        """Take the card away."""
+        await self.stage.tray.lift()
+        self.stage.dock.number_b = None
+
+    async def event(self, log: EventLog, name: str, since: int) -> Event:
+        """Wait for an event of a program. Raises Unexpected."""
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while self._seen not in names:
+                return await log.wait(name, since)
+        except TimeoutError:
+            raise Unexpected(f"waited for the event {name}") from None
+
+    async def _touch(self, screen: Drawable, area: str) -> None:
+        """Tap, and see the reader answer with another picture."""
+        left, top, right, bottom = screen.draw(self._look).areas[area]
+        shown = self._shown
+        self.stage.dock.touch((left + right) // 2, (top + bottom) // 2)
+        await self._until(lambda: self._shown > shown, f"an answer to {area} on {screen.name}")
+
+    async def _until(self, happened: Callable[[], bool], what: str) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not happened():
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            raise Unexpected(f"waited for {' or '.join(names)}, the screen shows {self._seen}") from None
-        return self._seen
-
-    async def tap(self, screen: Drawable, area: str) -> None:
-        """Wait for `screen` and tap the middle of `area` on it."""
-        await self.see(screen.name)
-        left, top, right, bottom = screen.draw(self._look).areas[area]
-        self.dock.touch((left + right) // 2, (top + bottom) // 2)
+            raise Unexpected(f"waited for: {what}; the screen shows {self._seen}") from None

@@ -1,7 +1,8 @@
 """The scripted visits, each a short story. `check` says what must have come of it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from firmware.screens.face_failed import FaceFailed
 CUT_AFTER = 1500
 """Bytes towards the terminal after which the cable is pulled: in the middle of token and evidence."""
 
+PAD = EnterPin(0, 3, wrong=False)
 METHOD = ChooseMethod(pin=True, face=True)
 CONSENTS = AskConsents((ConsentItem("treatment_medicine", 3), ConsentItem("checkups", 5), ConsentItem("operations", 3)))
 
@@ -38,29 +40,32 @@ class Story:
     """One visit: what is played, and how it has to end."""
 
     name: str
-    play: Callable[[Script, People], Awaitable[None]]
+    play: Callable[[Script, People], Coroutine[Any, Any, None]]
     method: str | None
     verified: bool
     refused: str | None = None
 
 
 async def face_visit(script: Script, people: People) -> None:
+    """Face: another photograph of the person on the card."""
     await begin_face(script, people, people.patient)
     await agree(script)
     await take_card(script)
 
 
 async def face_of_another(script: Script, people: People) -> None:
+    """Face of somebody else: refused three times, led to the PIN, leaves."""
     await begin_face(script, people, people.other)
     await script.tap(FaceFailed(2, pin=True), "again")
     await script.tap(FaceFailed(1, pin=True), "again")
     await script.tap(FaceFailed(0, pin=True), "pin")
-    await script.tap(EnterPin(0, 3, wrong=False), "stop")
+    await script.tap(PAD, "stop")
     await script.see("card_forgotten")
-    await script.tray.lift()
+    await script.lift()
 
 
 async def pin_visit(script: Script, people: People) -> None:
+    """PIN."""
     await begin_pin(script, people)
     await enter_pin(script, people.pin)
     await agree(script)
@@ -68,6 +73,7 @@ async def pin_visit(script: Script, people: People) -> None:
 
 
 async def wrong_pin_first(script: Script, people: People) -> None:
+    """A wrong PIN, then the right one."""
     await begin_pin(script, people)
     await enter_pin(script, "0000")
     await enter_pin(script, people.pin)
@@ -76,33 +82,37 @@ async def wrong_pin_first(script: Script, people: People) -> None:
 
 
 async def cable_pulled(script: Script, people: People) -> None:
+    """Face; the cable is pulled while the token is on its way, and plugged in again."""
     await begin_face(script, people, people.patient)
     await script.see(CONSENTS.name)
-    await script.cable.unplug_after(CUT_AFTER)
+    await script.stage.cable.unplug_after(CUT_AFTER)
     await agree(script)
     await script.see("waiting_for_terminal")
-    await script.cable.plug()
+    await script.stage.cable.plug()
     await take_card(script)
 
 
 async def bridge_killed(script: Script, people: People) -> None:
+    """Face; the bridge is killed after it has stored and before its answer arrives, and started again."""
     await begin_face(script, people, people.patient)
     await script.see(CONSENTS.name)
-    await script.cable.hold_answers()
-    stored_before = len(script.bridge.events)
+    cable, bridge = script.stage.cable, script.stage.bridge
+    await cable.hold_answers()
+    stored_before = len(bridge.log.events)
     await agree(script)
-    await script.bridge.wait("token_stored", since=stored_before)
-    await script.kill_bridge()
-    await script.cable.release()
-    await script.start_bridge()
+    await script.event(bridge.log, "token_stored", stored_before)
+    await bridge.kill()
+    await cable.release()
+    await bridge.start()
     await take_card(script)
 
 
 async def card_lifted(script: Script, people: People) -> None:
+    """Face; the card is lifted during the match."""
     await begin_face(script, people, people.nobody)
     await script.see("look_at_camera")
     await script.stand_for_frames(people.patient, 2, then=people.nobody)
-    await script.tray.lift()
+    await script.lift()
     await script.see("card_lifted")
 
 
@@ -119,22 +129,19 @@ STORIES = (
 
 
 async def begin_face(script: Script, people: People, before_camera: Frame) -> None:
-    script.dock.sees = before_camera
+    script.show_to_camera(before_camera)
     await script.place(people.face_card)
     await script.tap(METHOD, "face")
 
 
 async def begin_pin(script: Script, people: People) -> None:
-    script.dock.sees = people.nobody
+    script.show_to_camera(people.nobody)
     await script.place(people.pin_card)
     await script.tap(METHOD, "pin")
 
 
 async def enter_pin(script: Script, pin: str) -> None:
-    pad = EnterPin(0, 3, wrong=False)
-    for digit in pin:
-        await script.tap(pad, digit)
-    await script.tap(pad, "next")
+    await script.type(PAD, (*pin, "next"))
 
 
 async def agree(script: Script) -> None:
@@ -143,7 +150,7 @@ async def agree(script: Script) -> None:
 
 async def take_card(script: Script) -> None:
     await script.see("done")
-    await script.tray.lift()
+    await script.lift()
 
 
 def empty_room(size: tuple[int, int] = (640, 480)) -> Frame:

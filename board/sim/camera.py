@@ -5,7 +5,7 @@ import socket
 import time
 from asyncio import to_thread
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class DockCardFace:
         return self._stream.readline() or b'{"number_b": null}'
 
 
-def _connect(dock: Path, device: str) -> BinaryIO:
+def _connect(dock: Path, device: str) -> IO[bytes]:
     line = socket.socket(socket.AF_UNIX)
     line.connect(str(dock))
     stream = line.makefile("rwb")

@@ -24,16 +24,17 @@ PIXEL_CAP = 4096 * 4096
 
 
 class Dock:
-    """What surrounds the virtual reader. Change `sees`, `number_b`; call `touch`; the devices follow."""
+    """What surrounds the virtual reader. Change `sees` and `number_b`, call `touch`: the devices follow."""
 
-    def __init__(self, on_show: Callable[[str, Image.Image], None] = lambda name, picture: None) -> None:
+    def __init__(self) -> None:
         self.sees: Frame | CameraFault = CameraFault.GONE
         """What is before the camera."""
         self.number_b: str | None = None
         """What is printed on the card that lies on the tray."""
         self.frames = 0
         """Frames the camera has taken of whatever `sees` was."""
-        self._on_show = on_show
+        self.on_show: Callable[[str, Image.Image], None] = lambda name, picture: None
+        """Called with every picture the screen gets."""
         self._fingers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
@@ -74,7 +75,7 @@ class Dock:
             if not 0 < size[0] * size[1] <= PIXEL_CAP:
                 return
             pixels = await reader.readexactly(size[0] * size[1] * 3)
-            self._on_show(str(head["name"]), Image.frombytes("RGB", size, pixels))
+            self.on_show(str(head["name"]), Image.frombytes("RGB", size, pixels))
             writer.write(b"\n")
 
     async def _camera(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

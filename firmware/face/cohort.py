@@ -17,6 +17,9 @@ from firmware.face.embed import unit
 from firmware.face.manifest import CohortRule, ModelError
 from firmware.tflite import Floats
 
+_RIDGE = 1e-5
+"""Of the mean variance, added to each variance: rounding must not make a covariance indefinite."""
+
 
 @dataclass(frozen=True)
 class Statistics:
@@ -43,10 +46,11 @@ class Cohort:
         for name, count in rule.draws.items():
             group = groups[name].pulled_towards(general, rule.shrinkage[name])
             noise = generator.standard_normal((count, general.mean.size))
+            ridge = np.eye(general.mean.size) * (_RIDGE * np.trace(group.covariance) / general.mean.size)
             try:
-                factor = np.linalg.cholesky(group.covariance)
+                factor = np.linalg.cholesky(group.covariance + ridge)
             except np.linalg.LinAlgError as error:
-                raise ModelError(rule.file.name, f"covariance of {name} is singular") from error
+                raise ModelError(rule.file.name, f"covariance of {name} is not one") from error
             drawn.append(unit((group.mean + noise @ factor.T).astype(np.float32)))
         self._strangers = self.centred(np.concatenate(drawn))
 

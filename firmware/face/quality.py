@@ -36,7 +36,7 @@ class Limits:
     """Mean luminance, 0-255."""
     dimmest_picture: float = 20.0
     """Mean luminance below which no face need be looked for."""
-    dullest_edges: float = 2.2
+    dullest_edges: float = 7.0
     """Mean absolute second difference of luminance, over its spread in per cent, in a face of 64 pixels."""
 
 

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from PIL import Image
 
 from board.contracts import Camera, CameraFault
-from firmware.face.engine import FaceEngine, PhotoError
+from firmware.face.embed import Embedding
+from firmware.face.engine import FaceEngine
+from firmware.face.photo import PhotoError
 from firmware.face.quality import Guidance
 from firmware.flows.pipe import BlockingPipe, Message, Pipe, PipeBroken
+from firmware.tflite import runtime_name
 
 FRAMES_FUSED = 5
 """Good frames that one decision rests on."""
@@ -65,7 +68,7 @@ def work(camera: Camera, engine: FaceEngine, end: socket.socket) -> None:
     """Serve one visit over `end`, then return. Leaves with everything it knew."""
     pipe = BlockingPipe(end)
     reference = None
-    pipe.send({"ready": engine.runtime})
+    pipe.send({"ready": runtime_name()})
     try:
         while True:
             order = pipe.receive()
@@ -89,9 +92,9 @@ def work(camera: Camera, engine: FaceEngine, end: socket.socket) -> None:
         camera.close()
 
 
-def _look(camera: Camera, engine: FaceEngine, reference: object, pipe: BlockingPipe) -> None:
+def _look(camera: Camera, engine: FaceEngine, reference: Embedding, pipe: BlockingPipe) -> None:
     """Stream sightings until the decision is made or the visit says anything."""
-    lives: list[object] = []
+    lives: list[Embedding] = []
     good_since = 0.0
     while not pipe.waiting():  # what waits is "rest": it is read and answered by `work`
         frame = camera.frame(FRAME_TIMEOUT_S)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 from board.contracts import CardFace, CardReader, CardSession, Indicator
+from firmware.flows.events import Fact
 from firmware.flows.face_worker import FaceWorker
 from firmware.flows.host import Host
 from firmware.flows.patient import Patient, Screen
@@ -54,6 +55,19 @@ class Outcome:
     acknowledged: bool = False
     refused: str | None = None
     ms: dict[str, float] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Fact]:
+        """For the event visit_ended."""
+        return {
+            "method": self.method.name.lower() if self.method else None,
+            "verified": self.verified,
+            "score": self.score,
+            "threshold": self.threshold,
+            "cti": self.cti.hex() if self.cti else None,
+            "acknowledged": self.acknowledged,
+            "refused": self.refused,
+            "ms": self.ms,
+        }
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:

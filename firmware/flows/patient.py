@@ -48,6 +48,8 @@ class Patient:
         self._painting = asyncio.Lock()
         self._touched: asyncio.Queue[str] = asyncio.Queue()
         self._asking = False
+        self.thought_ms = 0.0
+        """How long the patient has taken over answers, in all."""
         self._quiet_since = time.monotonic()
         self._settled_at = 0.0
         self.on_leave: Callable[[str], None] = lambda reason: None
@@ -80,11 +82,12 @@ class Patient:
 
     async def _next_answer(self) -> str:
         self._asking = True
-        self._quiet_since = time.monotonic()
+        self._quiet_since = since = time.monotonic()
         try:
             return await self._touched.get()
         finally:
             self._asking = False
+            self.thought_ms += (time.monotonic() - since) * 1000
 
     async def run(self) -> None:
         """Follow the finger until cancelled."""

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -31,6 +31,8 @@ PIN_LENGTH = 4
 class Proof(Protocol):
     """A confirmed person: what the card signs at the end becomes the evidence."""
 
+    method: ClassVar[Method]
+
     async def evidence(self, visit: Visit, bound: bytes) -> Evidence:
         """Have the card sign `bound` (firmware.token.evidence.binding)."""
 
@@ -43,6 +45,7 @@ class FaceProof:
     surface: Surface
     issuer_certificate: bytes
     card_key: RSAPublicKey
+    method: ClassVar = Method.FACE
 
     async def evidence(self, visit: Visit, bound: bytes) -> Evidence:
         signature = await visit.card.do(self.ap.sign_with_card_key, bound)
@@ -66,6 +69,7 @@ class PinProof:
     """The patient knew the PIN; the card keeps it verified until it is powered off."""
 
     jpki: Jpki
+    method: ClassVar = Method.PIN
 
     async def evidence(self, visit: Visit, bound: bytes) -> Evidence:
         signature = await visit.card.do(self.jpki.sign, digest_info(sha256(bound).digest()))
@@ -126,7 +130,7 @@ async def read_surface(visit: Visit) -> FaceProof:
             surface.group2_hash,
             surface.photo_hash,
             surface.signature,
-            visit.kiosk.anchors.cv,
+            visit.kiosk.anchors,
         )
     except TokenRefused as refused:
         raise Ended(f"card_refused: {refused.refusal.value}", CardProblem("002")) from refused

@@ -4,7 +4,9 @@ The process that runs it serves one patient and ends, so whatever it knew is gon
 """
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from board.contracts import CardFault, CardGone, Light
@@ -15,6 +17,7 @@ from firmware.flows.host import Appointment, Delivery, HostSilent
 from firmware.flows.kiosk import Card, Ended, Kiosk, Outcome, Visit
 from firmware.flows.person import confirm_person
 from firmware.link.answers import CertificateStatus, Standing
+from firmware.policy import Consent
 from firmware.screens.cannot_check import CannotCheck
 from firmware.screens.card_forgotten import CardForgotten
 from firmware.screens.card_lifted import CardLifted
@@ -24,7 +27,8 @@ from firmware.screens.done import Done
 from firmware.screens.place_card import PlaceCard
 from firmware.screens.reading_card import ReadingCard
 from firmware.screens.waiting_for_terminal import WaitingForTerminal
-from firmware.token.evidence import binding
+from firmware.token.claims import Method
+from firmware.token.evidence import binding, encode
 
 TAKE_CARD_S = 10.0
 """A card left on the tray for so long after the last word is asked for."""
@@ -32,10 +36,25 @@ SLOW_TERMINAL_S = 3.0
 """A delivery that takes longer is explained."""
 NO_TERMINAL_S = 90.0
 """After so long the patient is sent to the reception; the token is still delivered once the cable is back."""
+ALREADY_GONE_S = 0.1
 LAST_WORD_S = 5.0
 """How long the last screen stays when the card has been taken already."""
 
+VALID = 1
+"""QualificationValidity (OQSCD006)."""
+
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A visit that the card has vouched for."""
+
+    appointment: Appointment
+    standing: Standing
+    method: Method
+    consents: dict[Consent, bool]
+    evidence: bytes
 
 
 async def receive_patient(kiosk: Kiosk) -> Outcome:
@@ -68,20 +87,20 @@ async def check_in(kiosk: Kiosk, outcome: Outcome) -> Done:
         raise Ended(f"card_fault: {fault.reason}", CardProblem("001")) from fault
     visit = Visit(kiosk, card, outcome)
     try:
-        appointment, standing, evidence, consents = await while_present(kiosk, with_the_card(visit))
+        signed = await while_present(kiosk, with_the_card(visit))
     finally:
         await card.power_off()
 
     await kiosk.patient.show(Checking())
-    receipt = await deliver(visit, appointment, evidence, consents)
+    receipt = await deliver(visit, signed)
     outcome.ms |= {"host": receipt.host_ms, "token": outcome.ms.get("token", 0.0) + receipt.token_ms}
     if not receipt.accepted:
         raise Ended(f"terminal_refused: {receipt.refusal}", CannotCheck())
     outcome.acknowledged = True
-    return Done(reception=standing.validity != 1)
+    return Done(reception=signed.standing.validity != VALID)
 
 
-async def with_the_card(visit: Visit) -> tuple[Appointment, Standing, bytes, dict[Any, bool]]:
+async def with_the_card(visit: Visit) -> Signed:
     """Everything that needs the card on the tray; it ends with the card's own signature."""
     try:
         await read_certificate(visit)
@@ -92,8 +111,8 @@ async def with_the_card(visit: Visit) -> tuple[Appointment, Standing, bytes, dic
         await visit.kiosk.patient.show(Checking())
         with visit.outcome.timed("token"):
             numbers = {item.number: given for item, given in consents.items()}
-            bound = binding(appointment.bridge_id, appointment.nonce, appointment.cti, numbers, visit.outcome.method)
-            evidence = encode_evidence(await proof.evidence(visit, bound))
+            bound = binding(appointment.bridge_id, appointment.nonce, appointment.cti, numbers, proof.method)
+            evidence = encode(await proof.evidence(visit, bound))
     except CardGone:
         raise Ended("card_removed", CardLifted()) from None
     except NotMyNumberCard:
@@ -102,7 +121,7 @@ async def with_the_card(visit: Visit) -> tuple[Appointment, Standing, bytes, dic
         raise Ended(f"card_damaged: {damaged.step}", CardProblem("001")) from damaged
     except CardFault as fault:
         raise Ended(f"card_fault: {fault.reason}", CardProblem("001")) from fault
-    return appointment, standing, evidence, consents
+    return Signed(appointment, standing, proof.method, consents, evidence)
 
 
 async def read_certificate(visit: Visit) -> None:
@@ -126,11 +145,13 @@ async def ask_terminal(visit: Visit) -> tuple[Appointment, Standing]:
     return appointment, standing
 
 
-async def deliver(visit: Visit, appointment: Appointment, evidence: bytes, consents: dict[Any, bool]) -> Delivery:
-    """Hand the token over, and wait for the receipt. The card is not needed any more."""
-    patient = visit.kiosk.patient
+async def deliver(visit: Visit, signed: Signed) -> Delivery:
+    """Hand the token over, and wait for the receipt. The card is not needed any more. Raises Ended."""
+    patient, host = visit.kiosk.patient, visit.kiosk.host
     patient.on_leave = lambda reason: None  # the patient has agreed and signed: there is nothing left to stop
-    delivery = asyncio.create_task(visit.kiosk.host.deliver(appointment.cti, method, consents, evidence))
+    delivery = asyncio.create_task(
+        host.deliver(signed.appointment.cti, signed.method, signed.consents, signed.evidence)
+    )
     try:
         async with asyncio.timeout(NO_TERMINAL_S):
             if not (await asyncio.wait({delivery}, timeout=SLOW_TERMINAL_S))[0]:
@@ -155,28 +176,27 @@ async def while_present(kiosk: Kiosk, work: Coroutine[Any, Any, T]) -> T:
     kiosk.patient.on_leave = lambda reason: leave(Ended(reason, CardForgotten()))
     working, watching = asyncio.create_task(work), asyncio.create_task(watch_tray())
     try:
-        await asyncio.wait({working, left}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        working.cancel()
-        await asyncio.wait({working})
-        raise left.result()
+        left.add_done_callback(lambda _: working.cancel())
+        return await working
+    except asyncio.CancelledError:
+        if left.done():
+            raise left.result() from None
+        raise
     finally:
         watching.cancel()
 
 
 async def see_card_taken(kiosk: Kiosk) -> None:
-    """Keep the last screen up until the card is gone; ask for it when it is left behind."""
+    """Keep the last screen up until the card is gone, and ask for a card left behind; where it has gone already,
+    keep the screen for as long as it takes to read, or until a card is there again."""
     gone = asyncio.create_task(kiosk.card_reader.removed())
-    seen = asyncio.create_task(asyncio.sleep(LAST_WORD_S))
     try:
-        if not (await asyncio.wait({gone}, timeout=TAKE_CARD_S))[0]:
-            await kiosk.patient.show(CardForgotten())
+        if not (await asyncio.wait({gone}, timeout=ALREADY_GONE_S))[0]:
+            if not (await asyncio.wait({gone}, timeout=TAKE_CARD_S))[0]:
+                await kiosk.patient.show(CardForgotten())
             await gone
             return
-        again = asyncio.create_task(kiosk.card_reader.inserted())
-        await asyncio.wait({seen, again}, return_when=asyncio.FIRST_COMPLETED)
-        again.cancel()
     finally:
         gone.cancel()
-        seen.cancel()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(kiosk.card_reader.inserted(), LAST_WORD_S)

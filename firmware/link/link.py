@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import ssl
 import threading
 import time
@@ -151,7 +152,7 @@ class Link:
         while not self._stopping.is_set():
             try:
                 self._port.open()
-                self._converse(SecureChannel(Channel(host=False), self._wrap))
+                self._converse(SecureChannel(Channel(False, os.urandom), self._wrap))
             except PortGone:
                 self._fell("port_gone")
                 self._stopping.wait(REOPEN_S)
@@ -259,10 +260,11 @@ class Link:
 
     def _fell(self, reason: str) -> None:
         """The connection is over; an unchanged reason is told once."""
-        if self.up or reason != self._down_for:
-            self._on_event("link_down", reason=reason)
+        news = self.up or reason != self._down_for
         self.up = False
         self._down_for = reason
+        if news:
+            self._on_event("link_down", reason=reason)
 
 
 def _now() -> int:

@@ -3,19 +3,19 @@
 import tomllib
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 
-class FacilityKind(StrEnum):
-    """Kinds of facility that the rules tell apart."""
+class FacilityKind(IntEnum):
+    """Kinds of facility that the rules tell apart, numbered as in the point table (点数表コード)."""
 
-    MEDICAL = "medical"
+    MEDICAL = 1
     """Hospitals and clinics."""
-    DENTAL = "dental"
-    PHARMACY = "pharmacy"
+    DENTAL = 3
+    PHARMACY = 4
 
 
 class Mark(StrEnum):
@@ -81,4 +81,4 @@ def _rule(row: dict[str, Any]) -> _Rule:
         Mark(row["mark"]),
         row["source"],
     )
-    return _Rule(consent, frozenset(map(FacilityKind, row["facilities"])))
+    return _Rule(consent, frozenset(FacilityKind[name.upper()] for name in row["facilities"]))

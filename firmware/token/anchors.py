@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 _MODULUS_BITS: Final = range(2048, 4097)
 
@@ -28,11 +29,16 @@ class CvAnchor:
         try:
             fields = json.loads(text)
             anchor = cls(bytes.fromhex(fields["issuer"]), int(fields["modulus"], 16), fields["exponent"])
+            key = anchor.key()
         except (ValueError, TypeError, KeyError) as error:
-            raise AnchorsMalformed("CV authority: issuer, modulus and exponent expected") from error
-        if len(anchor.issuer) != 16 or anchor.modulus.bit_length() not in _MODULUS_BITS or anchor.exponent != 65537:
+            raise AnchorsMalformed("CV authority: issuer, modulus and exponent of an RSA key expected") from error
+        if len(anchor.issuer) != 16 or key.key_size not in _MODULUS_BITS or anchor.exponent != 65537:
             raise AnchorsMalformed("CV authority: 16-byte issuer, RSA key of 2048 to 4096 bits, exponent 65537")
         return anchor
+
+    def key(self) -> rsa.RSAPublicKey:
+        """Modulus and exponent as a key."""
+        return rsa.RSAPublicNumbers(self.exponent, self.modulus).public_key()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ Value = bool | int | bytes | str | Sequence["Value"] | Mapping[int, "Value"] | M
 """Integers of at most 64 bits, byte and text strings, booleans, arrays, maps keyed by integer or text."""
 
 _DEPTH = 6
+_BOOLEANS = (20, 21)
 
 
 def encode(value: Value) -> bytes:
@@ -24,6 +25,7 @@ def decode(data: bytes, cap: int) -> Value:
     """
     if len(data) > cap:
         raise TokenRefused(Refusal.TOO_LARGE)
+    _refuse_foreign(data)
     try:
         value: Value = cbor2.loads(data, max_depth=_DEPTH, allow_indefinite=False, allow_duplicate_keys=False)
         again = encode(value)
@@ -32,6 +34,25 @@ def decode(data: bytes, cap: int) -> Value:
     if again != data:
         raise TokenRefused(Refusal.NOT_DETERMINISTIC)
     return value
+
+
+def _refuse_foreign(data: bytes) -> None:
+    """Refuse tags, floats, null and indefinite lengths (RFC 8949 section 3) before a decoder acts on them.
+
+    A tag can ask for a cyclic value or for arithmetic without end.
+    """
+    at = 0
+    while at < len(data):
+        major, info = data[at] >> 5, data[at] & 0x1F
+        if major == 6 or info > 27 or (major == 7 and info not in _BOOLEANS):
+            raise TokenRefused(Refusal.MALFORMED)
+        at += 1
+        if info >= 24:
+            size = 1 << (info - 24)
+            info = int.from_bytes(data[at : at + size], "big")
+            at += size
+        if major in (2, 3):
+            at += info
 
 
 def _ordered(value: object) -> object:

@@ -78,6 +78,11 @@ class _Key(IntEnum):
     PREVIOUS = -65543
     PAD = -65544
     MEASUREMENT = -65545
+    """Inside a submodule."""
+
+
+_EXPECTED: Final = frozenset(_Key) - {_Key.MEASUREMENT}
+"""Every claim set has these claims and no other."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +123,9 @@ class Claims:
 
 
 def certificate_mac(facility_key: bytes, certificate: bytes) -> bytes:
-    """HMAC-SHA-256 of a DER certificate's serial number under the facility's key (32 bytes)."""
+    """HMAC-SHA-256 of a DER certificate's serial number under the facility's key (32 bytes). Raises ValueError."""
     serial = x509.load_der_x509_certificate(certificate).serial_number
-    return hmac.digest(facility_key, b"certificate serial|" + serial.to_bytes(20, "big"), "sha256")
+    return hmac.digest(facility_key, b"certificate serial|%x" % serial, "sha256")
 
 
 def ueid(device_id: str) -> bytes:
@@ -167,7 +172,7 @@ def encode_claims(claims: Claims, bridge_id: bytes, nonce: bytes) -> bytes:
 
 def decode_claims(encoded: bytes, bridge_id: bytes, nonce: bytes) -> Claims:
     """The claims, if they keep the profile and answer this bridge and nonce. Raises TokenRefused."""
-    fields = _Fields(cbor.decode(encoded, _SIZE_CAP), frozenset(_Key) - {_Key.MEASUREMENT})
+    fields = _Fields(cbor.decode(encoded, _SIZE_CAP))
     if fields.text(_Key.EAT_PROFILE, 64) != PROFILE:
         raise TokenRefused(Refusal.PROFILE_UNKNOWN)
     if fields.text(_Key.AUD, 64) != audience(bridge_id):
@@ -182,17 +187,17 @@ def decode_claims(encoded: bytes, bridge_id: bytes, nonce: bytes) -> Claims:
         oemid=fields.octets(_Key.OEMID, 3, 16),
         hwmodel=fields.octets(_Key.HWMODEL, *range(1, 33)),
         oemboot=fields.flag(_Key.OEMBOOT),
-        debug=_member(DebugStatus, fields.number(_Key.DBGSTAT)),
+        debug=_read(DebugStatus, fields.number(_Key.DBGSTAT)),
         firmware=firmware,
         face_model=face_model,
-        method=_member(Method, fields.text(_Key.METHOD, 16)),
+        method=_read(Method, fields.text(_Key.METHOD, 16)),
         consents=fields.consents(),
         policy_date=fields.day(_Key.POLICY_DATE),
         evidence=fields.octets(_Key.EVIDENCE, 32),
         certificate_mac=fields.octets(_Key.CERTIFICATE_MAC, 32),
         counter=fields.number(_Key.COUNTER),
         previous=fields.octets(_Key.PREVIOUS, 32),
-        pad=_member(AttackDetection, fields.text(_Key.PAD, 16)),
+        pad=_read(AttackDetection, fields.text(_Key.PAD, 16)),
     )
     if fields.octets(_Key.UEID, 17) != ueid(claims.device_id):
         raise TokenRefused(Refusal.CLAIM_MALFORMED)
@@ -204,7 +209,7 @@ def echoed(encoded: bytes) -> tuple[bytes, bytes]:
 
     Raises TokenRefused.
     """
-    fields = _Fields(cbor.decode(encoded, _SIZE_CAP), frozenset(_Key) - {_Key.MEASUREMENT})
+    fields = _Fields(cbor.decode(encoded, _SIZE_CAP))
     return fields.octets(_Key.CTI, 16), fields.octets(_Key.EAT_NONCE, 32)
 
 
@@ -216,10 +221,10 @@ def _submodules(firmware: bytes, face_model: bytes) -> dict[str, dict[int, list[
 
 
 _Raw = TypeVar("_Raw")
-_Member = TypeVar("_Member")
+_Value = TypeVar("_Value")
 
 
-def _member(kind: Callable[[_Raw], _Member], value: _Raw) -> _Member:
+def _read(kind: Callable[[_Raw], _Value], value: _Raw) -> _Value:
     try:
         return kind(value)
     except ValueError as error:
@@ -229,12 +234,12 @@ def _member(kind: Callable[[_Raw], _Member], value: _Raw) -> _Member:
 class _Fields:
     """A decoded claim set of exactly the expected keys, read field by field; every mistake is a TokenRefused."""
 
-    def __init__(self, value: cbor.Value, expected: frozenset[_Key]) -> None:
+    def __init__(self, value: cbor.Value) -> None:
         if not isinstance(value, dict):
             raise TokenRefused(Refusal.CLAIM_MALFORMED)
-        if expected - value.keys():
+        if _EXPECTED - value.keys():
             raise TokenRefused(Refusal.CLAIM_MISSING)
-        if value.keys() - expected:
+        if value.keys() - _EXPECTED:
             raise TokenRefused(Refusal.CLAIM_UNKNOWN)
         self._claims = value
 
@@ -263,10 +268,11 @@ class _Fields:
         return value
 
     def day(self, key: _Key) -> date:
-        try:
-            return date.fromisoformat(self.text(key, 10))
-        except ValueError as error:
-            raise TokenRefused(Refusal.CLAIM_MALFORMED) from error
+        text = self.text(key, 10)
+        day = _read(date.fromisoformat, text)
+        if day.isoformat() != text:  # ISO 8601 has other forms
+            raise TokenRefused(Refusal.CLAIM_MALFORMED)
+        return day
 
     def measurements(self) -> tuple[bytes, bytes]:
         value = self._claims[_Key.SUBMODS]

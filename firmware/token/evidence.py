@@ -119,10 +119,9 @@ def verify_authentication_certificate(der: bytes, anchors: TrustAnchors) -> x509
     """
     try:
         certificate = x509.load_der_x509_certificate(der)
-        is_ca = _is_ca(certificate)
     except ValueError as error:
         raise TokenRefused(Refusal.CERTIFICATE_MALFORMED) from error
-    if is_ca or not any(_issued(anchor, certificate) for anchor in anchors.jpki):
+    if not any(_issued(anchor, certificate) for anchor in anchors.jpki) or _is_ca(certificate):
         raise TokenRefused(Refusal.CERTIFICATE_UNTRUSTED)
     return certificate
 
@@ -183,8 +182,7 @@ def _verify_issuer(encoded: bytes, anchors: TrustAnchors) -> rsa.RSAPublicKey:
     known = [anchor for anchor in anchors.cv if anchor.issuer == certificate.issuer]
     if not known:
         raise TokenRefused(Refusal.ISSUER_UNKNOWN)
-    keys = (rsa.RSAPublicNumbers(anchor.exponent, anchor.modulus).public_key() for anchor in known)
-    if not any(certificate.signed_by(key) for key in keys):
+    if not any(certificate.signed_by(anchor.key()) for anchor in known):
         raise TokenRefused(Refusal.ISSUER_FORGED)
     return certificate.key
 

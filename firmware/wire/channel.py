@@ -7,10 +7,8 @@ terminal device to raw mode, Linux would echo a reader that talks first.
 A connection's id is the host's random half, exclusive-or the reader's: neither a stale frame, nor an end that
 has restarted, can speak for a connection that it did not open.
 
-No clock in here: `now` is a count of milliseconds that never goes back.
+No clock in here, and no chance: `now` is a count of milliseconds that never goes back, `urandom(n)` gives n bytes.
 """
-
-import os
 
 from firmware.wire import frame
 from firmware.wire.frame import Deframer, Frame
@@ -26,8 +24,8 @@ GIVE_UP_MS = 4000
 """A frame unacknowledged for so long means that the other end is gone."""
 KEEPALIVE_MS = 1000
 """The host breaks its own silence after this long."""
-SILENCE_MS = 4000
-"""The reader takes a host for gone that was silent for so long."""
+SILENCE_MS = 12000
+"""The reader takes a host for gone that was silent for so long: longer than any answer may take."""
 REOPEN_MS = 100
 """The host waits this long after a loss before it opens anew;"""
 REFUSED_MS = 2000
@@ -53,7 +51,7 @@ BROKEN = 5
 class Channel:
     """One end of the stream. Call `start`, then `feed` and `tick`; write `output` to the line after every call."""
 
-    def __init__(self, host: bool, urandom: "Callable[[int], bytes]" = os.urandom) -> None:
+    def __init__(self, host: bool, urandom: "Callable[[int], bytes]") -> None:
         self._host = host
         self._urandom = urandom
         self._deframer = Deframer()
@@ -95,12 +93,18 @@ class Channel:
 
     def due(self) -> int | None:
         """When `tick` must be called next, or None if only the other end can bring news."""
-        if not self._connected or self._flying is not None:
-            at = self._retry_at
-            if self._connected and at is not None and not self._host:
-                at = min(at, self._heard_at + SILENCE_MS)
-            return at
-        return self._heard_at + (KEEPALIVE_MS if self._host else SILENCE_MS)
+        if not self._connected:
+            return self._retry_at
+        times = []
+        if self._flying is not None:
+            times.append(self._sent_at + GIVE_UP_MS)
+            if self._retry_at is not None:
+                times.append(self._retry_at)
+        elif self._host:
+            times.append(self._heard_at + KEEPALIVE_MS)
+        if not self._host:
+            times.append(self._heard_at + SILENCE_MS)
+        return min(times)
 
     def send(self, data: bytes, now: int) -> None:
         """Queue bytes for the other end. Without a connection they are dropped with it."""

@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from host_bridge.outlets.oqs_face import FILE_PREFIX
+
 
 class FaceFolderUnusable(Exception):
     """The folders are not as they must be; the text says which and why."""
@@ -38,10 +40,10 @@ class FaceFolder:
 
     def finish(self, name: str, content: bytes, note: dict[str, str]) -> None:
         """Have a file ready in `work`, on disk, and its note in `index`. Raises OSError."""
-        _write(self.index / f"{name}.json", json.dumps(note).encode())
-        _sync(self.index)
         _write(self.work / name, content)
         _sync(self.work)
+        _write(self.index / f"{name}.json", json.dumps(note).encode())
+        _sync(self.index)
 
     def hand_over(self, name: str) -> None:
         """Move a finished file to the receipt computer, unless that has happened already.
@@ -59,14 +61,10 @@ class FaceFolder:
 
     def discard_except(self, names: set[str]) -> None:
         """Remove work files that nobody remembers finishing, and their notes. Raises OSError."""
-        for file in self.work.iterdir():
+        for file in self.work.glob(f"{FILE_PREFIX}*"):
             if file.name not in names:
-                self.discard(file.name)
-
-    def discard(self, name: str) -> None:
-        """Remove a work file and its note. Raises OSError."""
-        (self.work / name).unlink(missing_ok=True)
-        (self.index / f"{name}.json").unlink(missing_ok=True)
+                (self.index / f"{file.name}.json").unlink(missing_ok=True)
+                file.unlink()
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -175,11 +175,15 @@ class FaceFile:
     """Element name without its ending (such as PharmacistsInfo) -> the patient's answer."""
 
 
+FILE_PREFIX: Final = "OQSsiquc01res_face_"
+"""Begins the name of every such file."""
+
+
 def file_name(institution_code: str, unique: str, written_at: int) -> str:
     """OQSsiquc01res_face_<institution code><20 hexadecimal digits>_<yyyyMMddHHmmss>.xml"""
     if not re.fullmatch(r"[0-9]{10}", institution_code) or not re.fullmatch(r"[0-9a-f]{20}", unique):
         raise ValueError("ten digits and twenty hexadecimal digits expected")
-    return f"OQSsiquc01res_face_{institution_code}{unique}_{_moment(written_at)}.xml"
+    return f"{FILE_PREFIX}{institution_code}{unique}_{_moment(written_at)}.xml"
 
 
 def to_xml(file: FaceFile) -> bytes:

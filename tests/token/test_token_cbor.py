@@ -58,6 +58,8 @@ def test_map_keys_are_in_the_bytewise_order_of_their_encodings() -> None:
         ("fb3ff0000000000000", Refusal.MALFORMED),  # a float
         ("f6", Refusal.MALFORMED),  # null
         ("c11a00000000", Refusal.MALFORMED),  # a tag
+        ("d81c81d81d00", Refusal.MALFORMED),  # an array that holds itself
+        ("c5821b7fffffffffffffff01", Refusal.MALFORMED),  # two to the power of almost for ever
         ("9b00ffffffffffffff", Refusal.MALFORMED),  # an array longer than memory
         ("81818181818181818100", Refusal.MALFORMED),  # too deep
         ("", Refusal.MALFORMED),

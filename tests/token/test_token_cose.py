@@ -130,6 +130,7 @@ def test_another_protected_header_is_refused(
         ({-65538: {1: 1}}, Refusal.CLAIM_MALFORMED),
         ({-65538: dict.fromkeys(range(1, 18), True)}, Refusal.CLAIM_MALFORMED),
         ({-65539: "2026-02-30"}, Refusal.CLAIM_MALFORMED),
+        ({-65539: "20260921"}, Refusal.CLAIM_MALFORMED),
         ({-65544: "some"}, Refusal.CLAIM_MALFORMED),
     ],
 )
@@ -142,8 +143,11 @@ def test_claims_outside_the_profile_are_refused_though_signed(
 
 def test_a_missing_claim_is_refused(world: World, token: bytes) -> None:
     for key in (1, 7, 256, -65542):
-        forged = forge(world.reader, lambda _, claims, key=key: claims.pop(key), token)
-        assert refusal_of(forged, world.reader) is Refusal.CLAIM_MISSING
+
+        def without(_: dict[int, Any], claims: dict[int, Any], key: int = key) -> None:
+            del claims[key]
+
+        assert refusal_of(forge(world.reader, without, token), world.reader) is Refusal.CLAIM_MISSING
 
 
 def test_another_frame_is_refused(world: World, token: bytes) -> None:
@@ -152,6 +156,10 @@ def test_another_frame_is_refused(world: World, token: bytes) -> None:
     assert refusal_of(named, world.reader) is Refusal.UNPROTECTED_HEADER
     assert refusal_of(token[1:], world.reader) is Refusal.NOT_COSE_SIGN1
     assert refusal_of(b"\xd2" + cbor.encode([protected, {}, payload]), world.reader) is Refusal.NOT_COSE_SIGN1
+    longer = b"\xd2" + cbor.encode([protected, {}, payload, signature[:32] + b"\0" + signature[32:]])
+    assert refusal_of(longer, world.reader) is Refusal.NOT_COSE_SIGN1
+    zeros = b"\xd2" + cbor.encode([protected, {}, payload, bytes(64)])
+    assert refusal_of(zeros, world.reader) is Refusal.SIGNATURE
     assert refusal_of(token + b"\x00", world.reader) is Refusal.NOT_DETERMINISTIC
     assert refusal_of(token + bytes(TOKEN_CAP), world.reader) is Refusal.TOO_LARGE
 

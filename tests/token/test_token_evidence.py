@@ -1,5 +1,7 @@
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from visit_samples import BRIDGE_ID, NONCE, Authority, Card, World, encode_key, new_rsa, raw_pkcs1, tlv
 
-from firmware.token import cv, evidence
+from firmware.token import cbor, cv, evidence
 from firmware.token.anchors import AnchorsMalformed, CvAnchor, TrustAnchors
 from firmware.token.claims import Method
 from firmware.token.evidence import EVIDENCE_CAP, FaceEvidence, PinEvidence, binding
@@ -55,7 +57,7 @@ def test_evidence_of_both_kinds_survives_the_journey(world: World, face: FaceEvi
 
 def test_a_message_of_another_shape_is_refused() -> None:
     assert refusal_of(lambda: evidence.decode(bytes(EVIDENCE_CAP + 1))) is Refusal.TOO_LARGE
-    staff = evidence.cbor.encode(["staff", b"", b""])
+    staff = cbor.encode(["staff", b"", b""])
     assert refusal_of(lambda: evidence.decode(staff)) is Refusal.MALFORMED
     with pytest.raises(ValueError, match="bytes"):
         evidence.encode(PinEvidence(bytes(EVIDENCE_CAP), b""))
@@ -97,7 +99,7 @@ def test_what_was_changed_on_the_card_face_is_named(world: World, face: FaceEvid
         Refusal.CARD_CLONED: replace(face, card_signature=sibling.face_evidence(BOUND).card_signature),
     }
     for refusal, evil in changed.items():
-        assert refusal_of(lambda evil=evil: check(evil, anchors)) is refusal
+        assert refusal_of(partial(check, evil, anchors)) is refusal
 
 
 def test_the_face_signature_of_another_card_is_refused(world: World, face: FaceEvidence) -> None:
@@ -117,7 +119,7 @@ def test_unpadded_and_cut_signatures_are_refused(world: World, face: FaceEvidenc
     anchors = world.authority.anchors()
     for signature in (b"", bytes(256), b"\xff" * 256, face.photo_signature[:-1], b"\0" + face.photo_signature):
         evil = replace(face, photo_signature=signature)
-        assert refusal_of(lambda evil=evil: check(evil, anchors)) is Refusal.PHOTO_SIGNATURE
+        assert refusal_of(partial(check, evil, anchors)) is Refusal.PHOTO_SIGNATURE
 
 
 def test_issuers_that_nobody_vouches_for_are_refused(world: World, face: FaceEvidence) -> None:
@@ -134,14 +136,14 @@ def test_a_card_face_without_a_usable_key_is_refused(world: World) -> None:
     class Keyless(Card):
         def __init__(self, authority: Authority, group1: bytes) -> None:
             super().__init__(authority)
-            digest = evidence.hashlib.sha256(group1).digest() + self.group2_hash + self.photo_hash
+            digest = hashlib.sha256(group1).digest() + self.group2_hash + self.photo_hash
             self.group1 = group1
             info = bytes.fromhex("3071300d060960864801650304020105000460") + digest
             self.photo_signature = raw_pkcs1(authority.face_signer, info)
 
     for group1 in (b"", b"\xdf\x22", tlv(0xDF24, b"\x90\x01\x03\x91\x01\x05")):
         evil = Keyless(world.authority, group1).face_evidence(BOUND)
-        assert refusal_of(lambda evil=evil: check(evil, world.authority.anchors())) is Refusal.KEY_UNSUPPORTED
+        assert refusal_of(partial(check, evil, world.authority.anchors())) is Refusal.KEY_UNSUPPORTED
 
 
 def test_certificates_that_no_authority_issued_are_refused(world: World) -> None:
@@ -153,13 +155,13 @@ def test_certificates_that_no_authority_issued_are_refused(world: World) -> None
         (authority, Refusal.CERTIFICATE_UNTRUSTED),
         (b"\x30\x00", Refusal.CERTIFICATE_MALFORMED),
     ):
-        assert refusal_of(lambda der=der: evidence.verify_authentication_certificate(der, anchors)) is refusal
+        assert refusal_of(partial(evidence.verify_authentication_certificate, der, anchors)) is refusal
 
 
 def test_a_pin_signature_by_another_card_or_over_another_visit_is_refused(world: World, sibling: Card) -> None:
     other_visit = binding(BRIDGE_ID, bytes(32), CTI, {1: True}, Method.FACE)
     for signature in (sibling.pin_evidence(BOUND).signature, world.card.pin_evidence(other_visit).signature, b""):
-        call = lambda signature=signature: evidence.verify_pin_signature(world.card.x509, BOUND, signature)  # noqa: E731
+        call = partial(evidence.verify_pin_signature, world.card.x509, BOUND, signature)
         assert refusal_of(call) is Refusal.PIN_SIGNATURE
 
 

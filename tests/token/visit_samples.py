@@ -39,7 +39,7 @@ def issue(
     *,
     ca: bool = False,
     usage: x509.ObjectIdentifier | None = None,
-    until: int = NOW + 86400,
+    until: int = NOW + 30 * 86400,
 ) -> x509.Certificate:
     builder = (
         x509.CertificateBuilder()
@@ -104,7 +104,7 @@ class Authority:
 class Card:
     """A card of one authority: authentication key with certificate, card key, signed face."""
 
-    def __init__(self, authority: Authority, until: int = NOW + 86400) -> None:
+    def __init__(self, authority: Authority, until: int = NOW + 30 * 86400) -> None:
         self.authority = authority
         self.key, self.card_key = new_rsa(), new_rsa()
         subject = _name(country_name="JP", common_name="00000000000000000TEST01")
@@ -149,7 +149,7 @@ class Reader:
         facility: Facility,
         device_id: str = "TEST-0001",
         role: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
-        until: int = NOW + 86400,
+        until: int = NOW + 30 * 86400,
     ) -> None:
         self.device_id = device_id
         self.key = ec.generate_private_key(ec.SECP256R1())

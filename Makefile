@@ -1,0 +1,126 @@
+# Everything a newcomer runs. `make help` lists the targets: it prints each comment that starts with two hashes.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+SYSTEM_PYTHON := /usr/bin/python3
+PYTHON := .venv/bin/python
+UV_VERSION := 0.13.9
+
+# Shell function: run a command as root, which the PC/SC daemon's own namespaces need; what it wrote stays the caller's.
+define AS_ROOT
+as_root() { \
+	local result=0; \
+	if [ "$$(id -u)" = 0 ]; then "$$@"; return; fi; \
+	command -v sudo >/dev/null || { echo "$@: needs root for namespaces of its own, and there is no sudo" >&2; exit 1; }; \
+	sudo -E env PYTHONDONTWRITEBYTECODE=1 "$$@" || result=$$?; \
+	sudo chown -R "$$(id -u):$$(id -g)" $$(ls -d build .hypothesis .pytest_cache 2>/dev/null); \
+	return $$result; \
+}
+endef
+
+# What the demo needs from Debian 12; gcc, headers and pkg-config build pyscard.
+PACKAGES := ca-certificates python3-venv python3-dev gcc libc6-dev pkg-config libpcsclite-dev \
+	pcscd vsmartcard-vpcd fonts-morisawa-bizud-gothic iproute2
+# On top of that for the tests: other people's programs that read our card.
+TEST_PACKAGES := opensc openssl
+
+.PHONY: help setup demo test check models lock clean folder system system-test portraits
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: folder system .venv/.installed models portraits ## Install what is missing: system packages, .venv, models, portraits
+
+demo: setup ## Play scripted visits on the virtual reader (HEADLESS=1: no window; FACES=folder: your own portraits)
+	@$(AS_ROOT); as_root $(PYTHON) -m board.demo --out build/demo $(if $(HEADLESS),--headless) $(if $(FACES),--faces "$(FACES)")
+
+test: setup system-test .venv/.installed-dev ## Run all tests that need no hardware (TESTS=tests/card: only those)
+	@$(AS_ROOT); as_root $(PYTHON) -m pytest --junit-xml=build/test/report.xml $(TESTS)
+
+check: folder system .venv/.installed-dev ## Format, lint, types, import rules
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+models: folder system .venv/.installed ## Fetch the model packages and build the models
+	$(PYTHON) -m models build --out build/models
+
+portraits: folder system .venv/.installed
+	$(PYTHON) -m board.demo.portraits --out build/portraits
+
+lock: folder ## Pin the requirements anew, with hashes
+	@$(SYSTEM_PYTHON) -m venv build/lock
+	@build/lock/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	for set in requirements-build requirements requirements-dev; do \
+		build/lock/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header \
+			-o $$set.txt $$set.in; \
+	done
+	@rm -rf build/lock
+
+clean: ## Remove all that make made
+	rm -rf build .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find board firmware host_bridge models tests -name __pycache__ -prune -exec rm -rf {} +
+
+folder:
+	@mkdir -p build 2>/dev/null && [ -w build ] || { echo "setup: cannot write to $(CURDIR)/build" >&2; exit 1; }
+
+# Shell function: install those of the Debian packages given that are missing.
+define INSTALL_PACKAGES
+install_packages() { \
+	local missing=() package state run=(); \
+	command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || { echo "setup: not Debian: install by hand: $$*" >&2; exit 1; }; \
+	for package in "$$@"; do \
+		state=$$(dpkg-query -W -f '$${db:Status-Status}' "$$package" 2>/dev/null || true); \
+		[ "$$state" = installed ] || missing+=("$$package"); \
+	done; \
+	[ $${#missing[@]} -gt 0 ] || return 0; \
+	if [ "$$(id -u)" != 0 ]; then \
+		command -v sudo >/dev/null || { echo "setup: neither root nor sudo: install by hand: $${missing[*]}" >&2; exit 1; }; \
+		run=(sudo); \
+	fi; \
+	echo "setup: installing $${missing[*]}"; \
+	run+=(env DEBIAN_FRONTEND=noninteractive apt-get -o Dpkg::Use-Pty=0); \
+	"$${run[@]}" -q update && "$${run[@]}" -q install -y --no-install-recommends "$${missing[@]}" \
+		|| { echo "setup: apt-get could not install: $${missing[*]}" >&2; exit 1; }; \
+}
+endef
+
+system:
+	@$(INSTALL_PACKAGES); install_packages $(PACKAGES)
+	@$(SYSTEM_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+		echo "setup: Python 3.11 is needed (Debian 12 has it); $(SYSTEM_PYTHON) is $$($(SYSTEM_PYTHON) -V 2>&1)" >&2; exit 1; }
+
+system-test:
+	@$(INSTALL_PACKAGES); install_packages $(TEST_PACKAGES)
+
+# Shell function: pip in the .venv, everything pinned by hash. `.venv/bin` is on the PATH because pyscard's build
+# looks for `swig` there; build tools are installed first, so that no build fetches any of its own.
+define PIP_INSTALL
+pip_install() { \
+	rm -f build/pip.log; \
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m pip --disable-pip-version-check --log build/pip.log \
+		install --no-build-isolation --require-hashes -r "$$1" && return 0; \
+	if grep -qE 'NewConnectionError|NameResolutionError|ConnectTimeout|ProxyError|ReadTimeout' build/pip.log; then \
+		echo "setup: the Python package index cannot be reached" >&2; \
+	else \
+		echo "setup: pip could not install $$1; all of its output: build/pip.log" >&2; \
+	fi; \
+	exit 1; \
+}
+endef
+
+# The stamps live in the .venv, so that they go with it.
+.venv/.installed: requirements-build.txt requirements.txt | folder system
+	@echo "setup: Python packages into .venv"
+	@$(SYSTEM_PYTHON) -m venv .venv
+	@$(PIP_INSTALL); pip_install requirements-build.txt; pip_install requirements.txt
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.txt .venv/.installed
+	@$(PIP_INSTALL); pip_install requirements-dev.txt
+	@touch $@

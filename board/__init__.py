@@ -1,0 +1,1 @@
+"""Boards of the reader: the device contracts, drivers on real parts, and the virtual reader."""

@@ -1,0 +1,1 @@
+"""The demo: starts reader, bridge and cable, and plays visits."""

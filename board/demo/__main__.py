@@ -1,0 +1,86 @@
+"""The demo: the virtual reader and the bridge, with scripted patients.
+
+`python -m board.demo --headless` plays every story of `board.demo.visits`, prints one line of JSON as its last line,
+and ends with 0 only if each visit ended as its story says.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from board.demo.film import Film
+from board.demo.portraits import PortraitError, camera_frame, load_faces
+from board.demo.report import Played, faults, last_line, report
+from board.demo.script import Script, Unexpected
+from board.demo.stage import FACE_CARD, PIN, PIN_CARD, StageFault, set_stage
+from board.demo.visits import STORIES, People, empty_room
+from board.profiles import load_profile
+from board.sim.dock import Dock
+from board.sim.pcscd import PcscdUnavailable
+from firmware.__main__ import look_of
+from firmware.face.manifest import ModelError
+
+NOT_AS_TOLD = 1
+NOT_STARTED = 2
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m board.demo", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/demo"), help="folder for everything the demo leaves")
+    parser.add_argument("--headless", action="store_true", required=True, help="scripted patients, no browser")
+    parser.add_argument("--faces", type=Path, help="folder with card.*, patient.* and other.* (default: portraits)")
+    options = parser.parse_args()
+    try:
+        sys.exit(asyncio.run(play(options.out, options.faces)))
+    except (StageFault, PortraitError, ModelError, PcscdUnavailable, OSError) as fault:
+        print(f"demo: {fault}", file=sys.stderr)
+        sys.exit(NOT_STARTED)
+
+
+async def play(out: Path, faces_folder: Path | None) -> int:
+    """Play all stories; the exit status. Raises StageFault and what the stage's parts raise."""
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - began:5.1f} s] {text}", file=sys.stderr, flush=True)
+
+    faces = load_faces(faces_folder)
+    people = People(camera_frame(faces.patient), camera_frame(faces.other), empty_room(), FACE_CARD, PIN_CARD, PIN)
+    played: list[Played] = []
+    dock = Dock()
+    async with set_stage(out, faces, dock, say) as stage:
+        film = Film(out / "screens")
+        script = Script(stage, look_of(load_profile("sim")))
+
+        def show(name: str, picture: Image.Image) -> None:
+            film.show(name, picture)
+            script.saw(name)
+
+        dock.on_show = show
+        try:
+            for story in STORIES:
+                say(f"{story.name}: {(story.play.__doc__ or '').strip()}")
+                film.visit(story.name)
+                since = len(stage.reader.log.events)
+                await story.play(script, people)
+                played.append(Played(story, await script.event(stage.reader.log, "visit_ended", since)))
+            await script.see("place_card")
+        except Unexpected as fault:
+            say(f"{story.name}: {fault}")
+    film.close()
+    reported = report(stage.folders, played, stage.reader.log.events)
+    wrong = {visit["name"]: faults(visit, one.story) for visit, one in zip(reported["visits"], played, strict=True)}
+    for name, found in wrong.items():
+        say(f"{name}: {'; '.join(found) or 'as told'}")
+    print(last_line(reported))
+    complete = len(played) == len(STORIES) and reported["lost"] == reported["duplicates"] == 0
+    return 0 if complete and not any(wrong.values()) else NOT_AS_TOLD
+
+
+if __name__ == "__main__":
+    main()

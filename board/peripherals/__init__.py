@@ -1,0 +1,1 @@
+"""Small parts on the board's pins."""

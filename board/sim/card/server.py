@@ -1,0 +1,174 @@
+"""The virtual tray: one card at a time before vpcd's first slot, placed and lifted over a Unix socket.
+
+One JSON object a line each way:
+
+    {"do": "place", "card": persona or folder}      answered once the reader has the card
+    {"do": "lift"}
+    {"do": "lift_after", "bytes": N}                lifted instead of giving the answer that completes N bytes of data
+    {"do": "lift_after", "commands": N, "ins": "B0"}  lifted instead of answering the Nth command; "ins" may be left out
+    {"do": "status"}
+
+    {"ok": true, "card": name or null, "commands": answered by this card, "forbidden": of them where none may look}
+    {"ok": false, "error": text}
+"""
+
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from board.sim.card.chip import VirtualCard
+from board.sim.card.data import COUNTERS, CardData
+from board.sim.card.files import Counters
+from board.sim.card.trace import Trace
+from board.sim.card.vpcd import converse
+
+LINE_CAP = 4096
+PATIENCE_S = 10.0
+"""A reader that has not taken the card by then is not there."""
+_RETRY_S = 0.05
+
+
+class TrayRefused(Exception):
+    """The tray cannot do that; the text says why."""
+
+
+class _Lifted(Exception):
+    """The card leaves the field."""
+
+
+@dataclass
+class _LiftAfter:
+    """A card that will be pulled away."""
+
+    data: int | None = None
+    """Bytes of data up to the answer that it does not give any more."""
+    commands: int | None = None
+    """Commands up to the one it does not get any more."""
+    ins: int | None = None
+    """Counts only these."""
+
+    def before(self, apdu: bytes) -> None:
+        if self.commands is not None and self.ins in (None, apdu[1]):
+            self.commands -= 1
+            if self.commands <= 0:
+                raise _Lifted
+
+    def after(self, answer: bytes) -> None:
+        if self.data is not None:
+            self.data -= len(answer) - 2
+            if self.data <= 0:
+                raise _Lifted
+
+
+class TrayServer:
+    """A tray before vpcd at `address`. Card folders are looked up by persona under `cards`."""
+
+    def __init__(self, address: tuple[str, int], cards: Path | None, trace: Trace) -> None:
+        self._address = address
+        self._cards = cards
+        self._trace = trace
+        self._name: str | None = None
+        self._card: VirtualCard | None = None
+        self._lying: asyncio.Task[None] | None = None
+        self._taken = asyncio.Event()
+        self._lift_after = _LiftAfter()
+
+    def place(self, name: str) -> None:
+        """Put a card on the tray; it stays through restarts of the reader. Raises TrayRefused."""
+        if self._lying is not None and not self._lying.done():
+            raise TrayRefused("a card lies on the tray")
+        folder = self._cards / name if self._cards and (self._cards / name).is_dir() else Path(name)
+        try:
+            data = CardData.load(folder)
+        except (OSError, ValueError, KeyError) as error:
+            raise TrayRefused(f"{name} is no card: {type(error).__name__}") from error
+        self._name, self._lift_after = folder.name, _LiftAfter()
+        self._card = VirtualCard(data, Counters(folder / COUNTERS), self._trace)
+        self._taken.clear()
+        self._trace.event(f"placed {folder.name}")
+        self._lying = asyncio.create_task(self._lie(self._card))
+
+    async def taken(self) -> None:
+        """Return once the reader has the card. Raises TrayRefused."""
+        try:
+            await asyncio.wait_for(self._taken.wait(), PATIENCE_S)
+        except TimeoutError:
+            await self.lift()
+            raise TrayRefused("no virtual reader answers") from None
+
+    async def lift(self) -> None:
+        """Take the card away, if one lies there."""
+        if self._lying is not None:
+            self._lying.cancel()
+            await asyncio.wait({self._lying})
+
+    async def control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one client of the control socket."""
+        with suppress(ConnectionError, ValueError):  # a line beyond the cap ends the conversation
+            while line := await reader.readline():
+                try:
+                    reply = {"ok": True} | await self._obey(json.loads(line))
+                except TrayRefused as refused:
+                    reply = {"ok": False, "error": str(refused)}
+                except (ValueError, TypeError, KeyError) as error:
+                    reply = {"ok": False, "error": f"not understood: {type(error).__name__}"}
+                writer.write(json.dumps(reply).encode() + b"\n")
+                await writer.drain()
+        writer.close()
+
+    async def _obey(self, order: dict[str, Any]) -> dict[str, Any]:
+        match order["do"]:
+            case "place":
+                self.place(str(order["card"]))
+                await self.taken()
+            case "lift":
+                await self.lift()
+            case "lift_after" if "bytes" in order:
+                self._lift_after = _LiftAfter(data=int(order["bytes"]))
+            case "lift_after":
+                ins = int(order["ins"], 16) if "ins" in order else None
+                self._lift_after = _LiftAfter(commands=int(order["commands"]), ins=ins)
+            case "status":
+                pass
+            case _:
+                raise TrayRefused("unknown order")
+        return self._status()
+
+    def _status(self) -> dict[str, Any]:
+        lies = self._lying is not None and not self._lying.done()
+        return {
+            "card": self._name if lies else None,
+            "commands": self._card.commands if self._card else 0,
+            "forbidden": self._card.forbidden if self._card else 0,
+        }
+
+    async def _lie(self, card: VirtualCard) -> None:
+        """Lie before the reader until lifted; a reader that went away is waited for."""
+        try:
+            while True:
+                with suppress(OSError, asyncio.IncompleteReadError):
+                    await self._be_read(card)
+                await asyncio.sleep(_RETRY_S)
+        except _Lifted:
+            pass
+        finally:
+            self._trace.event("lifted")
+
+    async def _be_read(self, card: VirtualCard) -> None:
+        reader, writer = await asyncio.open_connection(*self._address)
+        self._taken.set()
+
+        def transmit(apdu: bytes) -> bytes:
+            self._lift_after.before(apdu)
+            answer = card.transmit(apdu)
+            self._lift_after.after(answer)
+            return answer
+
+        try:
+            await converse(card, reader, writer, transmit)
+        finally:
+            writer.close()
+            card.power_off()

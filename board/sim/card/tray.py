@@ -1,0 +1,62 @@
+"""The hand at the virtual tray: client of `board.sim.card.server`."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from board.sim.card.server import TrayRefused
+
+
+@dataclass(frozen=True)
+class TrayStatus:
+    """What lies there."""
+
+    card: str | None
+    """Name of the card's folder."""
+    commands: int
+    """Commands it has answered since it was placed."""
+    forbidden: int
+    """How many of them touched what no reader has any business with."""
+
+
+class Tray:
+    """Places and lifts cards. Methods raise TrayRefused, and OSError where no tray is served."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+
+    async def place(self, card: str) -> TrayStatus:
+        """Put a card, persona or folder, on the tray; returns once the reader has it."""
+        return await self._order(do="place", card=card)
+
+    async def lift(self) -> TrayStatus:
+        """Take the card away; the reader notices within 0.4 s."""
+        return await self._order(do="lift")
+
+    async def lift_after_bytes(self, count: int) -> TrayStatus:
+        """Have the card leave instead of giving the answer that would complete `count` more bytes of data."""
+        return await self._order(do="lift_after", bytes=count)
+
+    async def lift_after_commands(self, count: int, ins: int | None = None) -> TrayStatus:
+        """Have the card leave instead of answering the `count`th command from now, or the `count`th of one kind."""
+        return await self._order(do="lift_after", commands=count, **({} if ins is None else {"ins": f"{ins:02X}"}))
+
+    async def status(self) -> TrayStatus:
+        """What lies there now."""
+        return await self._order(do="status")
+
+    async def _order(self, **order: Any) -> TrayStatus:
+        reader, writer = await asyncio.open_unix_connection(self._socket)
+        try:
+            writer.write(json.dumps(order).encode() + b"\n")
+            line = await reader.readline()
+        finally:
+            writer.close()
+        if not line:
+            raise TrayRefused("the tray has gone")
+        reply = json.loads(line)
+        if not reply["ok"]:
+            raise TrayRefused(reply["error"])
+        return TrayStatus(reply["card"], reply["commands"], reply["forbidden"])

@@ -1,0 +1,1 @@
+"""What the patient sees: one screen per file, drawn as a picture with named areas to touch."""

@@ -1,0 +1,127 @@
+"""Where a card lies while a test talks to it."""
+
+import asyncio
+import os
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from board.contracts import CardSession
+from board.linux.pcsc import PcscReader
+from board.sim.card.chip import VirtualCard
+from board.sim.card.data import COUNTERS, CardData
+from board.sim.card.files import Counters
+from board.sim.card.trace import Trace
+from board.sim.card.tray import Tray
+from board.sim.pcscd import PcscDaemon
+from firmware.token.anchors import TrustAnchors
+
+READER = "Virtual PCD"
+
+
+@dataclass(frozen=True)
+class Issued:
+    """Freshly issued cards, and what a verifier trusts."""
+
+    cards: Path
+    anchors: TrustAnchors
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A card folder of the test's own, and what the card's holder knows."""
+
+    folder: Path
+    pin: bytearray
+    number_b: str
+
+
+class Bench(Protocol):
+    """Where a card lies while a test talks to it."""
+
+    async def place(self, folder: Path) -> CardSession: ...
+
+    async def again(self) -> CardSession:
+        """A new session with the same card; the one before must be closed."""
+
+    def trace(self) -> list[str]: ...
+
+
+@dataclass
+class DirectSession:
+    """A session with nothing between. Implements CardSession."""
+
+    card: VirtualCard
+    extended: bool = False
+    atr: bytes = VirtualCard.atr
+
+    def transmit(self, apdu: bytes) -> bytes:
+        return self.card.transmit(apdu)
+
+    def close(self) -> None:
+        self.card.power_off()
+
+
+@dataclass
+class DirectBench:
+    lines: list[str] = field(default_factory=list)
+    card: VirtualCard | None = None
+
+    async def place(self, folder: Path) -> CardSession:
+        trace = Trace(self.lines.append)
+        self.card = VirtualCard(CardData.load(folder), Counters(folder / COUNTERS), trace)
+        return await self.again()
+
+    async def again(self) -> CardSession:
+        assert self.card is not None
+        self.card.power_on()
+        return DirectSession(self.card)
+
+    def trace(self) -> list[str]:
+        return self.lines
+
+
+class Rig:
+    """pcscd, vpcd and a tray, in processes of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.daemon = PcscDaemon(folder)
+        self.tray = Tray(folder / "tray")
+        self.trace_file = folder / "trace"
+        self._folder = folder
+
+    async def start(self) -> None:
+        await self.daemon.__aenter__()
+        os.environ.update(self.daemon.environment)
+        argv = (sys.executable, "-m", "board.sim.card", "--control", self._folder / "tray", "--trace", self.trace_file)
+        await self.daemon.start_card([str(one) for one in argv])
+        async with asyncio.timeout(10):
+            while not (self._folder / "tray").is_socket():
+                await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        await self.daemon.__aexit__()
+        (self._folder / "tray").unlink(missing_ok=True)
+
+
+@dataclass
+class PcscBench:
+    rig: Rig
+    closing: AsyncExitStack
+    reader: PcscReader = field(default_factory=lambda: PcscReader(READER))
+
+    async def place(self, folder: Path) -> CardSession:
+        self.rig.trace_file.write_text("")
+        await self.rig.tray.place(str(folder))
+        await self.reader.inserted()
+        return await self.again()
+
+    async def again(self) -> CardSession:
+        session = await self.reader.connect()
+        self.closing.callback(session.close)
+        return session
+
+    def trace(self) -> list[str]:
+        return self.rig.trace_file.read_text("utf-8").splitlines()

@@ -1,0 +1,144 @@
+"""Cards and daemons that come and go, seen through PcscReader on the real pcscd."""
+
+import asyncio
+import time
+
+import pytest
+
+from board.contracts import CardGone, ReaderAbsent
+from board.linux.pcsc import PcscReader
+from firmware.card.face_ap import CardSurfaceAp, NumberBOk
+from firmware.card.jpki import Jpki, PinOk
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_card_is_seen_placed_and_lifted_again_and_again(rig, reader, persona):
+    folder = persona("adult").folder
+    for _ in range(2):
+        await rig.tray.place(str(folder))
+        await asyncio.wait_for(reader.inserted(), 2)
+        await rig.tray.lift()
+        await asyncio.wait_for(reader.removed(), 2)
+
+
+async def test_session_powers_the_card_on_and_tells_its_atr(rig, reader, persona):
+    await rig.tray.place(str(persona("adult").folder))
+    await reader.inserted()
+    session = await reader.connect()
+    assert session.atr.hex() == "3b888001000005e0b381a1007f"
+    session.close()
+    session.close()
+    with pytest.raises(CardGone):
+        session.transmit(b"\x00\xa4\x04\x0c")
+
+
+async def test_card_lifted_while_its_photo_is_read_is_gone_and_the_next_visit_works(rig, reader, persona):
+    holder = persona("adult")
+    await rig.tray.place(str(holder.folder))
+    await reader.inserted()
+    session = await reader.connect()
+    ap = CardSurfaceAp(session)
+    assert ap.verify_number_b(holder.number_b) == NumberBOk()
+    await rig.tray.lift_after_bytes(2000)
+    with pytest.raises(CardGone):
+        ap.surface()
+    with pytest.raises(CardGone):
+        ap.surface()
+    session.close()
+    await reader.removed()
+    await rig.tray.place(str(holder.folder))
+    await reader.inserted()
+    session = await reader.connect()
+    assert Jpki(session).verify_pin(holder.pin) == PinOk()
+    session.close()
+
+
+async def test_card_lifted_at_the_signature_is_gone(rig, reader, persona):
+    holder = persona("adult")
+    await rig.tray.place(str(holder.folder))
+    await reader.inserted()
+    session = await reader.connect()
+    jpki = Jpki(session)
+    jpki.verify_pin(holder.pin)
+    await rig.tray.lift_after_commands(1, ins=0x2A)
+    with pytest.raises(CardGone):
+        jpki.sign(b"\x30" * 51)
+    session.close()
+    assert (await rig.tray.status()).card is None
+
+
+async def test_connecting_to_an_empty_tray_means_card_gone(reader):
+    with pytest.raises(CardGone):
+        await reader.connect()
+
+
+async def test_session_is_exclusive(rig, reader, persona):
+    await rig.tray.place(str(persona("adult").folder))
+    await reader.inserted()
+    session = await reader.connect()
+    with pytest.raises(Exception, match="8010000B"):
+        await reader.connect()
+    session.close()
+    (await reader.connect()).close()
+
+
+async def test_abandoned_connect_leaves_the_card_free(rig, reader, persona):
+    await rig.tray.place(str(persona("adult").folder))
+    await reader.inserted()
+    connecting = asyncio.create_task(reader.connect())
+    await asyncio.sleep(0)
+    connecting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+    async with asyncio.timeout(5):
+        session = None
+        while session is None:
+            try:
+                session = await reader.connect()
+            except Exception as busy:
+                assert "8010000B" in str(busy)
+    session.close()
+
+
+async def test_restarted_daemon_is_found_again_by_the_same_reader(rig, reader, persona):
+    holder = persona("adult")
+    await rig.tray.place(str(holder.folder))
+    await reader.inserted()
+    session = await reader.connect()
+    await rig.stop()
+    with pytest.raises(CardGone):
+        session.transmit(bytes.fromhex("00A4040C0AD392F000260100000001"))
+    session.close()
+    await asyncio.wait_for(reader.removed(), 3)
+    with pytest.raises(ReaderAbsent, match="pcscd"):
+        await reader.check()
+    await rig.start()
+    await reader.check()
+    await rig.tray.place(str(holder.folder))
+    await asyncio.wait_for(reader.inserted(), 5)
+    session = await reader.connect()
+    assert Jpki(session).pin_tries() == 3
+    session.close()
+
+
+async def test_reader_of_another_name_is_absent_and_its_card_not_seen(rig, reader, persona):
+    other = PcscReader("no such reader")
+    with pytest.raises(ReaderAbsent, match="no such reader"):
+        await other.check()
+    await rig.tray.place(str(persona("adult").folder))
+    await reader.inserted()
+    await other.removed()
+    await other.close()
+
+
+async def test_commands_are_not_held_up_by_delayed_acknowledgements(rig, reader, persona):
+    await rig.tray.place(str(persona("adult").folder))
+    await reader.inserted()
+    session = await reader.connect()
+    Jpki(session)
+    started = time.monotonic()
+    for _ in range(100):
+        session.transmit(bytes.fromhex("00A4020C020006"))
+    session.close()
+    assert time.monotonic() - started < 2  # 40 ms each, 4 s in all, with Nagle against delayed acknowledgement

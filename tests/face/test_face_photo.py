@@ -1,0 +1,103 @@
+"""The card's photo comes from outside: nothing in it is believed."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from board.demo.portraits import Faces, chip_photo
+from firmware.face.engine import FaceEngine, PhotoError
+from firmware.face.photo import open_photo
+
+
+def jp2(image: Image.Image, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "JPEG2000", no_jp2=False, **options)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def photo(faces: Faces) -> bytes:
+    return chip_photo(faces.card)
+
+
+def refusal(content: bytes) -> str:
+    with pytest.raises(PhotoError) as caught:
+        open_photo(content)
+    return caught.value.reason
+
+
+def test_photo_of_a_card_opens_in_colour(photo: bytes) -> None:
+    picture = open_photo(photo)
+    assert (picture.size, picture.mode) == ((320, 400), "RGB")
+
+
+def test_grey_photo_gives_nearly_the_same_embedding(engine: FaceEngine, photo: bytes) -> None:
+    grey = jp2(open_photo(photo).convert("L"), quality_mode="rates", quality_layers=[10])
+    assert float(engine.reference(photo).vector @ engine.reference(grey).vector) > 0.97
+
+
+def test_photo_without_a_face_is_refused(engine: FaceEngine) -> None:
+    with pytest.raises(PhotoError, match="no face"):
+        engine.reference(jp2(Image.new("RGB", (320, 400), (120, 90, 60))))
+
+
+def test_garbage_is_refused() -> None:
+    assert refusal(b"\x00" * 500) == "not JPEG 2000"
+    assert refusal(b"") == "not JPEG 2000"
+
+
+def test_other_picture_formats_are_refused(faces: Faces) -> None:
+    file = io.BytesIO()
+    faces.card.resize((64, 80)).save(file, "PNG")
+    assert refusal(file.getvalue()) == "not JPEG 2000"
+
+
+def test_photo_over_64_kib_is_refused(photo: bytes) -> None:
+    assert refusal(photo + bytes(64 << 10)) == "larger than 64 KiB"
+
+
+@pytest.mark.parametrize("kept", [20, 60, 200, 5000, 14000, -2])
+def test_truncated_photo_is_refused(photo: bytes, kept: int) -> None:
+    assert refusal(photo[:kept]) in ("ends early", "no codestream")
+
+
+def test_picture_bomb_is_refused_before_it_is_decoded() -> None:
+    bomb = jp2(Image.new("L", (3000, 3000)))
+    assert len(bomb) < 64 << 10
+    assert refusal(bomb) == "more than 4 million pixels"
+
+
+def test_bomb_behind_an_honest_header_is_refused(photo: bytes) -> None:
+    start = photo.index(bytes.fromhex("ff4fff51"))
+    altered = bytearray(photo)
+    struct.pack_into(">II", altered, start + 8, 60000, 60000)
+    struct.pack_into(">II", altered, start + 24, 60000, 60000)
+    assert refusal(bytes(altered)) == "more than 4 million pixels"
+
+
+def test_header_that_contradicts_the_codestream_is_refused(photo: bytes) -> None:
+    altered = bytearray(photo)
+    struct.pack_into(">II", altered, photo.index(b"ihdr") + 4, 300, 320)
+    assert refusal(bytes(altered)) == "header and codestream differ in size"
+
+
+def test_many_small_tiles_are_refused(photo: bytes) -> None:
+    altered = bytearray(photo)
+    struct.pack_into(">II", altered, photo.index(bytes.fromhex("ff4fff51")) + 24, 1, 1)
+    assert refusal(bytes(altered)) == "too many tiles"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 14000), st.binary(min_size=1, max_size=8))
+def test_damaged_photo_opens_or_is_refused_but_nothing_else(photo: bytes, at: int, noise: bytes) -> None:
+    damaged = photo[:at] + noise + photo[at + len(noise) :]
+    try:
+        picture = open_photo(damaged)
+    except PhotoError:
+        return
+    assert np.asarray(picture).shape == (400, 320, 3)

@@ -1,0 +1,122 @@
+"""A bridge with its reader and card, as tests drive it."""
+
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from visit_samples import BRIDGE_ID, FACILITY_KEY, NOW, Card, Reader, World, claims_of
+
+from firmware.policy import Facility, FacilityKind
+from firmware.token import evidence
+from firmware.token.claims import Method
+from firmware.token.cose import sign_token
+from firmware.token.evidence import Evidence, binding
+from host_bridge.courier import Courier
+from host_bridge.desk import Desk
+from host_bridge.eligibility import Eligibility, EligibilitySimulator, Qualification, QualificationValidity
+from host_bridge.events import open_log
+from host_bridge.journal import Journal
+from host_bridge.keys import Seal
+from host_bridge.outlets.face_folder import FaceFolder
+from host_bridge.verify import Trust
+
+INSTITUTION = "1312345670"
+PERSON = {
+    "InsuredCardClassification": "01",
+    "InsurerNumber": "06999999",
+    "InsuredCardSymbol": "見本",
+    "InsuredIdentificationNumber": "1",
+    "Name": "見本　花子",
+    "NameKana": "ﾐﾎﾝ ﾊﾅｺ",
+    "Sex1": "2",
+    "Birthdate": "19800217",
+}
+
+
+@dataclass
+class Delivery:
+    """What a reader hands over at the end of a visit."""
+
+    token: bytes
+    evidence: bytes
+    cti: bytes
+
+
+@dataclass
+class Bridge:
+    """A bridge on disk that can be stopped and opened again; its reader and card come from `world`."""
+
+    folder: Path
+    world: World
+    demo: bool = True
+    now: float = NOW
+    revoked: frozenset[int] = frozenset()
+    log: io.StringIO = field(default_factory=io.StringIO)
+
+    def __post_init__(self) -> None:
+        self.open()
+
+    def open(self, eligibility: Eligibility | None = None) -> None:
+        world = self.world
+        log = open_log(self.log)
+        trust = Trust(BRIDGE_ID, world.facility.ca, world.authority.anchors(), FACILITY_KEY, self.demo)
+        key = world.card.x509.fingerprint(SHA256())
+        people = {key: Qualification(True, QualificationValidity.VALID, (PERSON,))}
+        eligibility = eligibility or EligibilitySimulator(people, self.revoked)
+        seal = Seal(bytes(32))
+        oqs = self.folder / "oqs"
+        self.files = FaceFolder.prepare(oqs / "face", oqs / "work", oqs / "index")
+        self.journal = Journal(self.folder / "journal.db")
+        facility = Facility(FacilityKind.MEDICAL)
+        self.courier = Courier(
+            self.journal, seal, eligibility, self.files, INSTITUTION, facility, BRIDGE_ID, log, clock=lambda: self.now
+        )
+        self.desk = Desk(
+            self.journal, seal, trust, facility.kind, eligibility, log, self.courier.call, clock=lambda: self.now
+        )
+
+    def kill(self, eligibility: Eligibility | None = None) -> None:
+        """What is not on disk is gone; the bridge starts again."""
+        self.journal.close()
+        self.open(eligibility)
+
+    def visit(
+        self,
+        *,
+        method: Method = Method.PIN,
+        card: Card | None = None,
+        reader: Reader | None = None,
+        nonce: bytes | None = None,
+        cti: bytes = b"visit 0000000001",
+        proof: Evidence | None = None,
+        **claims: Any,
+    ) -> Delivery:
+        """A whole visit up to delivery; whatever is given replaces the honest part."""
+        card, reader = card or self.world.card, reader or self.world.reader
+        nonce = nonce or self.desk.open_visit(reader.device_id)
+        world = World(self.world.authority, card, self.world.facility, reader)
+        consents = claims.get("consents") or {1: True, 2: False}
+        bound = binding(BRIDGE_ID, nonce, cti, consents, method)
+        if proof is None:
+            proof = card.pin_evidence(bound) if method is Method.PIN else card.face_evidence(bound)
+        message = evidence.encode(proof)
+        said = claims_of(world, message, method=method, cti=cti, **claims)
+        return Delivery(sign_token(said, BRIDGE_ID, nonce, reader.sign, reader.certificate), message, cti)
+
+    def deliver(self, delivery: Delivery, reader: Reader | None = None) -> str | None:
+        """None where the token was accepted, else the reason."""
+        chain = (reader or self.world.reader).chain
+        receipt = self.desk.accept(chain, delivery.token, delivery.evidence)
+        assert receipt.cti == delivery.cti
+        assert receipt.accepted == (receipt.refusal is None)
+        return receipt.refusal
+
+    def events(self, name: str | None = None) -> list[dict[str, Any]]:
+        lines = map(json.loads, self.log.getvalue().splitlines())
+        return [line for line in lines if name in (None, line["event"])]
+
+    def face_files(self) -> list[Path]:
+        return sorted(self.files.face.iterdir())

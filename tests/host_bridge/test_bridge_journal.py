@@ -1,0 +1,115 @@
+import resource
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bridge_rig import Bridge
+from visit_samples import NOW
+
+from firmware.token.refusal import Refusal, TokenRefused
+from host_bridge.journal import Journal, JournalUnavailable, StoredToken
+
+CHAIN = (b"\x30\x03abc", b"\x30\x81\x80" + bytes(128))
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = Journal(tmp_path / "journal.db")
+    yield journal
+    journal.close()
+
+
+@contextmanager
+def full_disk(folder: Path) -> Iterator[None]:
+    """No file of this process may grow beyond what the journal's largest has now."""
+    largest = max(file.stat().st_size for file in folder.glob("journal.db*"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def token(journal: Journal, number: int = 1) -> StoredToken:
+    nonce = journal.issue_nonce("TEST-0001", NOW)
+    return StoredToken(bytes([number]) * 16, "TEST-0001", number, CHAIN, nonce, b"token %d" % number, "good", NOW)
+
+
+def test_a_nonce_outlives_the_process(journal: Journal, tmp_path: Path) -> None:
+    nonce = journal.issue_nonce("TEST-0001", NOW)
+    other = sqlite3.connect(tmp_path / "journal.db")
+    assert other.execute("SELECT nonce, device_id, issued_at, cti FROM nonce").fetchall() == [
+        (nonce, "TEST-0001", NOW, None)
+    ]
+    other.close()
+
+
+def test_nonces_never_repeat_and_unused_ones_are_forgotten_after_a_week(journal: Journal) -> None:
+    first = journal.issue_nonce("TEST-0001", NOW)
+    second = journal.issue_nonce("TEST-0001", NOW + 7 * 86400)
+    assert first != second
+    assert journal.find_nonce(first) is not None
+    journal.issue_nonce("TEST-0001", NOW + 7 * 86400 + 1)
+    assert journal.find_nonce(first) is None
+    assert journal.find_nonce(second) is not None
+
+
+def test_an_errand_has_what_the_courier_needs(journal: Journal) -> None:
+    stored = token(journal)
+    journal.store(stored, NOW - 1, b"sealed")
+    (errand,) = journal.errands()
+    assert (errand.cti, errand.device_id, errand.chain) == (stored.cti, "TEST-0001", CHAIN)
+    assert (errand.token, errand.nonce, errand.visited_at) == (stored.token, stored.nonce, NOW - 1)
+    assert (errand.lookup_key_sealed, errand.file_name) == (b"sealed", None)
+
+
+def test_a_refused_token_changes_no_table(journal: Journal, tmp_path: Path) -> None:
+    stored = token(journal)
+    journal.store(stored, NOW, b"sealed")
+    fresh = token(journal, 2)
+    for evil, refusal in (
+        (replace(stored, token=b"other bytes"), Refusal.CTI_REUSED),
+        (replace(fresh, counter=1), Refusal.COUNTER_REUSED),
+        (replace(fresh, nonce=bytes(32)), Refusal.NONCE_UNKNOWN),
+        (replace(fresh, device_id="TEST-0002"), Refusal.NONCE_UNKNOWN),
+        (replace(fresh, nonce=stored.nonce), Refusal.NONCE_USED),
+    ):
+        with pytest.raises(TokenRefused) as refused:
+            journal.store(evil, NOW, b"sealed")
+        assert refused.value.refusal is refusal
+    other = sqlite3.connect(tmp_path / "journal.db")
+    counts = [other.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("token", "outbox", "device")]
+    assert counts == [1, 1, 1]
+    assert other.execute("SELECT count(*) FROM nonce WHERE cti IS NOT NULL").fetchone() == (1,)
+    other.close()
+    journal.store(fresh, NOW, b"sealed")
+
+
+def test_on_a_full_disk_nothing_is_acknowledged_and_later_everything_is(bridge: Bridge) -> None:
+    delivery = bridge.visit()
+    with full_disk(bridge.folder):
+        with pytest.raises(JournalUnavailable):
+            bridge.desk.accept(bridge.world.reader.chain, delivery.token, delivery.evidence)
+        with pytest.raises(JournalUnavailable):
+            bridge.desk.open_visit("TEST-0001")
+    assert not bridge.events("token_stored")
+    assert bridge.journal.errands() == ()
+    assert bridge.deliver(delivery) is None
+    assert len(bridge.journal.errands()) == 1
+
+
+def test_a_journal_that_cannot_be_opened_is_declared(tmp_path: Path) -> None:
+    with pytest.raises(JournalUnavailable, match="SQLITE_CANTOPEN"):
+        Journal(tmp_path / "missing" / "journal.db")
+    (tmp_path / "text.db").write_bytes(b"no database, but long enough to be asked what it is" * 20)
+    with pytest.raises(JournalUnavailable, match="SQLITE_NOTADB"):
+        Journal(tmp_path / "text.db")
+    newer = sqlite3.connect(tmp_path / "newer.db")
+    newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    with pytest.raises(JournalUnavailable):
+        Journal(tmp_path / "newer.db")

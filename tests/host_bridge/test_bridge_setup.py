@@ -1,0 +1,166 @@
+import io
+import json
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.exceptions import InvalidTag
+from visit_samples import World
+
+from firmware.policy import FacilityKind
+from host_bridge.config import Config, ConfigError
+from host_bridge.eligibility import CertificateStatus, EligibilitySimulator, PeopleMalformed, QualificationValidity
+from host_bridge.events import CATALOGUE, open_log
+from host_bridge.keys import Seal, load_or_create
+from host_bridge.pairing import create_bridge
+
+CONFIG = """
+institution_code = "1312345670"
+facility = "dental"
+demo = true
+state = "state"
+identity = "identity"
+authority = "authority"
+face = "oqs/face"
+work = "oqs/work"
+index = "oqs/index"
+people = "people.json"
+port = "terminal"
+"""
+
+
+def config(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "bridge.toml"
+    file.write_text(text)
+    return file
+
+
+def test_configuration_is_read_with_paths_beside_the_file(tmp_path: Path) -> None:
+    loaded = Config.load(config(tmp_path, CONFIG))
+    assert loaded.facility is FacilityKind.DENTAL
+    assert loaded.demo is True
+    assert loaded.face == tmp_path / "oqs/face"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("1312345670", "131234567", "institution_code: expected ten digits"),
+        ("dental", "school", "facility: expected medical | dental | pharmacy"),
+        ("demo = true", "demo = 1", "demo: expected true | false"),
+        ('port = "terminal"', "", "port: expected a path"),
+        ('port = "terminal"', "port = 3", "port: expected a path"),
+        ("demo = true", "demo = true\nmode = 2", "unknown key mode"),
+        ("demo = true", "demo", "bridge.toml"),
+    ],
+)
+def test_a_mistake_is_named_with_file_key_and_what_is_allowed(tmp_path: Path, old: str, new: str, says: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        Config.load(config(tmp_path, CONFIG.replace(old, new)))
+    assert says in str(error.value)
+    assert "bridge.toml" in str(error.value)
+
+
+def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    key = load_or_create(tmp_path / "some.key")
+    assert load_or_create(tmp_path / "some.key") == key
+    assert load_or_create(tmp_path / "other.key") != key
+    assert stat.S_IMODE((tmp_path / "some.key").stat().st_mode) == 0o600
+    assert len(list(tmp_path.iterdir())) == 2
+    (tmp_path / "some.key").write_bytes(b"short")
+    with pytest.raises(ValueError, match="5 bytes"):
+        load_or_create(tmp_path / "some.key")
+
+
+def test_what_is_sealed_opens_only_with_its_key_in_its_place() -> None:
+    seal = Seal(bytes(32))
+    sealed = seal.close(b"lookup key", b"visit 1")
+    assert seal.open(sealed, b"visit 1") == b"lookup key"
+    assert seal.close(b"lookup key", b"visit 1") != sealed
+    for key, place, content in (
+        (bytes(32), b"visit 2", sealed),
+        (bytes(31) + b"\1", b"visit 1", sealed),
+        (bytes(32), b"visit 1", sealed[:-1] + b"\0"),
+    ):
+        with pytest.raises(InvalidTag):
+            Seal(key).open(content, place)
+
+
+def test_people_file_answers_by_certificate_and_serial(tmp_path: Path) -> None:
+    known = bytes(range(32))
+    file = tmp_path / "people.json"
+    person = {"certificate": known.hex(), "registered": True, "validity": 3, "results": [{"Name": "見本 花子"}]}
+    file.write_text(json.dumps({"people": [person], "revoked": ["0abc"]}))
+    simulator = EligibilitySimulator.load(file)
+    assert simulator.qualification(known).validity is QualificationValidity.REPLACED
+    assert simulator.qualification(bytes(32)).validity is QualificationValidity.NONE
+    assert simulator.revocation(known, 1) is CertificateStatus.GOOD
+    assert simulator.revocation(known, 0xABC) is CertificateStatus.REVOKED
+    assert simulator.revocation(bytes(32), 1) is CertificateStatus.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[",
+        '{"people": [{"certificate": "zz"}], "revoked": []}',
+        '{"people": [{"certificate": "00", "registered": true, "validity": 9, "results": []}], "revoked": []}',
+        '{"people": [{"certificate": "00", "registered": true, "validity": 1, "results": [{"Nick": "Hana"}]}],'
+        ' "revoked": []}',
+    ],
+)
+def test_a_people_file_of_another_form_is_declared_without_its_content(tmp_path: Path, text: str) -> None:
+    (tmp_path / "people.json").write_text(text)
+    with pytest.raises(PeopleMalformed) as error:
+        EligibilitySimulator.load(tmp_path / "people.json")
+    assert "Hana" not in str(error.value)
+
+
+def test_only_catalogued_events_and_facts_reach_the_log() -> None:
+    stream = io.StringIO()
+    log = open_log(stream)
+    log.info("token_refused", cti="00", reason="signature", pin="PIN 4321")
+    log.info("patient 見本 花子", name="見本 花子")
+    log.warning("reception_called", device="TEST-0001")
+    refused, unknown, called = map(json.loads, stream.getvalue().splitlines())
+    assert (refused["event"], refused["reason"], refused["dropped"]) == ("token_refused", "signature", ["pin"])
+    assert unknown["event"] == "event_not_catalogued"
+    assert called["device"] == "TEST-0001"
+    assert "PIN" not in stream.getvalue()
+    assert "花子" not in stream.getvalue() + json.dumps(unknown, ensure_ascii=False)
+
+
+def test_the_catalogue_has_no_place_for_a_person() -> None:
+    facts = set().union(*CATALOGUE.values())
+    assert facts.isdisjoint({"name", "pin", "number", "birthdate", "address", "certificate_der", "photo", "serial"})
+
+
+def test_the_bridge_starts_waits_for_its_cable_and_stops(tmp_path: Path, world: World) -> None:
+    create_bridge(tmp_path / "identity")
+    (tmp_path / "authority").mkdir()
+    for name, content in world.authority.files().items():
+        (tmp_path / "authority" / name).write_bytes(content)
+    (tmp_path / "people.json").write_text('{"people": [], "revoked": []}')
+    argv = [sys.executable, "-m", "host_bridge", "run", "--config", str(config(tmp_path, CONFIG))]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        started = json.loads(program.stdout.readline())
+        program.send_signal(signal.SIGTERM)
+        events = [json.loads(line)["event"] for line in program.stdout]
+    assert program.returncode == 0
+    assert (started["event"], started["facility"], started["demo"]) == ("bridge_started", "dental", True)
+    assert events[-1] == "bridge_stopped"
+    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+    assert {path.name for path in (tmp_path / "oqs").iterdir()} == {"face", "work", "index"}
+
+
+def test_a_bridge_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "host_bridge", "run", "--config", str(tmp_path / "missing.toml")]
+    program = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert program.returncode == 1
+    assert program.stderr.startswith("kiosk-bridge: ")
+    assert program.stderr.count("\n") == 1

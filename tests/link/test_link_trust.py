@@ -1,0 +1,172 @@
+"""Who may talk to whom over the cable, and who may not."""
+
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from link_bench import SERIAL, Bench, Heard, pair
+
+from board.sim.keystore import FileKeyStore, NotPaired, make_device
+from host_bridge.pairing import BridgeIdentity, create_bridge
+
+
+async def test_a_bridge_of_another_authority_is_refused_by_the_reader(bench: Bench, tmp_path: Path) -> None:
+    """A stranger that would take any reader: only the reader can refuse here."""
+    stranger = create_bridge(tmp_path / "stranger")
+    (stranger.folder / "ca.pem").write_bytes((bench.identity.folder / "ca.pem").read_bytes())
+    heard = Heard()
+    async with bench.bridge(stranger), bench.reader(heard) as link:
+        await heard.until("link_down", reason="certificate: unable to get local issuer certificate")
+        assert not link.up
+
+
+async def test_a_reader_of_another_authority_is_refused_by_the_bridge(bench: Bench, tmp_path: Path) -> None:
+    stranger = create_bridge(tmp_path / "stranger")
+    make_device(tmp_path / "other", SERIAL)
+    keys = pair(stranger, tmp_path / "other")
+    async with bench.bridge() as bridge, bench.reader(Heard(), keys) as link:
+        await bridge.heard.until("link_down", reason="certificate: self-signed certificate in certificate chain")
+        assert not link.up
+
+
+async def test_a_host_without_certificate_is_refused(bench: Bench) -> None:
+    heard = Heard()
+    async with bench.bridge(Anonymous.of(bench.identity)), bench.reader(heard):
+        await heard.until("link_down", reason="tls: PEER_DID_NOT_RETURN_A_CERTIFICATE")
+
+
+async def test_a_reader_that_poses_as_the_bridge_is_refused(bench: Bench) -> None:
+    """A stolen reader's certificate is of the right authority, but for the other role."""
+    heard = Heard()
+    key, chain, _ = bench.keys.tls_files()
+    async with bench.bridge(Posing.of(bench.identity, chain, key)), bench.reader(heard):
+        await heard.until("link_down", reason="certificate: unsuitable certificate purpose")
+
+
+async def test_a_bridge_certificate_cannot_pose_as_a_reader(bench: Bench) -> None:
+    folder = bench.identity.folder
+    keys = BorrowedKeys(bench.keys, folder / "bridge.key", folder / "bridge.pem", folder / "ca.pem")
+    async with bench.bridge() as bridge, bench.reader(Heard(), keys):
+        await bridge.heard.until("link_down", reason="certificate: unsuitable certificate purpose")
+
+
+async def test_a_reader_paired_again_elsewhere_under_the_same_name_is_refused(bench: Bench, tmp_path: Path) -> None:
+    """Its old certificate is of the right authority and in date, but no longer the one that is valid."""
+    kept = [tmp_path / file.name for file in bench.keys.tls_files()]
+    for copy, file in zip(kept, bench.keys.tls_files(), strict=True):
+        copy.write_bytes(file.read_bytes())
+    pair(bench.identity, tmp_path / "device")
+    async with bench.bridge() as bridge, bench.reader(Heard(), BorrowedKeys(bench.keys, *kept)):
+        await bridge.heard.until("link_refused", reason="not_paired")
+
+
+async def test_a_genuine_reader_that_the_bridge_has_not_paired_is_refused(bench: Bench) -> None:
+    (bench.identity.folder / "devices" / f"{SERIAL}.pem").unlink()
+    heard = Heard()
+    async with bench.bridge() as bridge, bench.reader(heard) as link:
+        await bridge.heard.until("link_refused", reason="not_paired")
+        await heard.until("link_down", reason="refused_by_other_end")
+        assert not link.up
+
+
+async def test_a_reader_whose_identity_has_expired_is_refused(bench: Bench, tmp_path: Path) -> None:
+    keys = pair(bench.identity, tmp_path / "device", life=timedelta(minutes=-1))
+    async with bench.bridge() as bridge, bench.reader(Heard(), keys):
+        await bridge.heard.until("link_down", reason="certificate: certificate has expired")
+
+
+async def test_another_bridge_of_the_same_authority_is_refused_by_the_reader(bench: Bench, tmp_path: Path) -> None:
+    """Right authority, right role, another bridge's name."""
+    ca_key = serialization.load_pem_private_key((bench.identity.folder / "ca.key").read_bytes(), None)
+    assert isinstance(ca_key, ec.EllipticCurvePrivateKey)
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.SERIAL_NUMBER, bytes(16).hex())]))
+        .issuer_name(x509.load_der_x509_certificate(bench.identity.authority).subject)
+        .public_key(key.public_key())
+        .serial_number(2)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=True)
+        .sign(ca_key, hashes.SHA256())
+    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "key.pem").write_bytes(pem)
+    (tmp_path / "chain.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    heard = Heard()
+    posing = Posing.of(bench.identity, tmp_path / "chain.pem", tmp_path / "key.pem")
+    async with bench.bridge(posing), bench.reader(heard):
+        await heard.until("link_down", reason="not_the_paired_bridge")
+
+
+async def test_settings_of_another_bridge_id_are_refused_by_the_reader(bench: Bench) -> None:
+    bench.desk.bridge_id = bytes(16)
+    heard = Heard()
+    async with bench.bridge(), bench.reader(heard):
+        await heard.until("link_down", reason="malformed")
+
+
+def test_an_unpaired_reader_has_no_keys(tmp_path: Path) -> None:
+    make_device(tmp_path / "new", "READER-0002")
+    with pytest.raises(NotPaired):
+        FileKeyStore(tmp_path / "new")
+
+
+def test_roles_of_reader_and_bridge_differ(bench: Bench) -> None:
+    reader = x509.load_der_x509_certificate(bench.keys.chain()[0])
+    bridge = x509.load_pem_x509_certificate((bench.identity.folder / "bridge.pem").read_bytes())
+    uses = [list(one.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) for one in (reader, bridge)]
+    assert uses == [[ExtendedKeyUsageOID.SERVER_AUTH], [ExtendedKeyUsageOID.CLIENT_AUTH]]
+
+
+@dataclass(frozen=True)
+class Anonymous(BridgeIdentity):
+    """A host that trusts the right authority and shows no certificate."""
+
+    @classmethod
+    def of(cls, identity: BridgeIdentity) -> "Anonymous":
+        return cls(identity.folder, identity.bridge_id, identity.authority)
+
+    def tls_context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.load_verify_locations(self.folder / "ca.pem")
+        return context
+
+
+@dataclass(frozen=True)
+class Posing(Anonymous):
+    """A host that shows somebody else's certificate and holds its key."""
+
+    chain: Path = Path()
+    key: Path = Path()
+
+    @classmethod
+    def of(cls, identity: BridgeIdentity, chain: Path = Path(), key: Path = Path()) -> "Posing":
+        return cls(identity.folder, identity.bridge_id, identity.authority, chain, key)
+
+    def tls_context(self) -> ssl.SSLContext:
+        context = super().tls_context()
+        context.load_cert_chain(self.chain, self.key)
+        return context
+
+
+class BorrowedKeys:
+    """A reader that serves TLS with other files than its own."""
+
+    def __init__(self, own: FileKeyStore, key: Path, chain: Path, issuer: Path) -> None:
+        self.device_id = own.device_id
+        self.sign = own.sign
+        self.chain = own.chain
+        self._files = key, chain, issuer
+
+    def tls_files(self) -> tuple[Path, Path, Path]:
+        return self._files

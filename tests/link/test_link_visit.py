@@ -1,0 +1,86 @@
+"""A visit's questions over the virtual cable."""
+
+import asyncio
+import time
+
+import pytest
+from link_bench import NOW, SERIAL, Bench, Heard
+
+from firmware.link.answers import CertificateStatus
+from firmware.link.link import LinkDown
+from firmware.wire.messages import Malformed
+
+TOKEN = bytes(range(250)) * 3
+EVIDENCE = bytes(range(256)) * 18
+
+
+async def test_settings_and_host_time_come_with_the_connection(bench: Bench) -> None:
+    async with bench.bridge(), bench.reader(Heard()) as link:
+        settings = await link.settings()
+        assert (settings.bridge_id, settings.facility_kind, settings.demo) == (bench.identity.bridge_id, 1, True)
+        assert settings.facility_key == bytes(range(32))
+        assert NOW <= link.host_time() < NOW + 60
+        assert link.up
+
+
+async def test_a_visit_is_opened_identified_and_delivered(bench: Bench) -> None:
+    async with bench.bridge(), bench.reader(Heard()) as link:
+        assert await link.open_visit() == SERIAL.encode().ljust(32, b".")
+        standing = await link.identify(b"revoked")
+        assert (standing.registered, standing.certificate, standing.validity) == (True, CertificateStatus.REVOKED, 1)
+        receipt = await link.deliver(TOKEN, EVIDENCE)
+        assert (receipt.cti, receipt.accepted, receipt.refusal) == (TOKEN[:16], True, None)
+        await link.call_reception()
+    assert bench.desk.stored == [TOKEN]
+    assert bench.desk.called == [SERIAL]
+    assert bench.desk.chains == [list(bench.keys.chain())]
+
+
+async def test_a_refused_token_gives_its_reason(bench: Bench) -> None:
+    bench.desk.refuse = "photo_changed"
+    async with bench.bridge(), bench.reader(Heard()) as link:
+        receipt = await link.deliver(TOKEN, EVIDENCE)
+    assert (receipt.accepted, receipt.refusal) == (False, "photo_changed")
+
+
+async def test_a_desk_that_cannot_store_is_asked_again_until_it_can(bench: Bench) -> None:
+    bench.desk.full_times = 1
+    async with bench.bridge() as bridge, bench.reader(Heard()) as link:
+        assert (await link.deliver(TOKEN, EVIDENCE)).accepted
+    assert ("answer_failed", {"device": SERIAL, "question": 4, "reason": "DiskFull"}) in bridge.heard.events
+    assert bench.desk.stored == [TOKEN]
+
+
+async def test_without_a_terminal_questions_fail_in_their_time(bench: Bench) -> None:
+    async with bench.reader(Heard()) as link:
+        began = time.monotonic()
+        for result in await asyncio.gather(
+            link.open_visit(), link.call_reception(), link.settings(), return_exceptions=True
+        ):
+            assert isinstance(result, LinkDown)
+        assert time.monotonic() - began < 4
+        with pytest.raises(LinkDown):
+            link.host_time()
+
+
+async def test_an_oversized_token_is_refused_before_it_is_sent(bench: Bench) -> None:
+    async with bench.reader(Heard()) as link:
+        with pytest.raises(Malformed):
+            await link.deliver(bytes(1025), EVIDENCE)
+
+
+async def test_deliveries_arrive_in_the_order_of_the_calls(bench: Bench) -> None:
+    tokens = [bytes([number]) * 700 for number in range(6)]
+    async with bench.bridge(), bench.reader(Heard()) as link:
+        await asyncio.gather(*(link.deliver(token, EVIDENCE) for token in tokens))
+    assert bench.desk.accepted == tokens
+
+
+async def test_a_cancelled_delivery_still_arrives(bench: Bench) -> None:
+    async with bench.reader(Heard()) as link:
+        delivery = asyncio.create_task(link.deliver(TOKEN, EVIDENCE))
+        await asyncio.sleep(0)
+        delivery.cancel()
+        async with bench.bridge():
+            await link.deliver(TOKEN[::-1], EVIDENCE)
+    assert bench.desk.stored == [TOKEN, TOKEN[::-1]]

@@ -1,0 +1,117 @@
+"""Thresholds, bounds, statistics and the manifest's values."""
+
+import os
+import tomllib
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from firmware.face.cohort import Cohort, Statistics
+from firmware.face.decide import scores
+from firmware.face.engine import FaceEngine
+from firmware.face.manifest import CohortRule, PinnedFile, load_manifest
+from models.build import MANIFEST
+from models.calibrate import CalibrationError, embed_paths, group_statistics, with_settings
+from models.figures import Rate, false_matches, false_non_matches, threshold_at
+from models.pictures import person, read_groups
+
+BUILT = Path(__file__).parents[2] / "build/models"
+
+
+def test_bounds_are_those_of_the_published_tables() -> None:
+    low, high = Rate(3, 100).bounds()
+    assert (low, high) == pytest.approx((0.00623, 0.08518), abs=1e-5)
+    assert Rate(0, 51).bounds() == pytest.approx((0, 0.06978), abs=1e-5)
+    assert Rate(51, 51).bounds() == pytest.approx((0.93022, 1), abs=1e-5)
+
+
+def test_bounds_hold_for_very_many_trials() -> None:
+    low, high = Rate(132, 301_401).bounds()
+    assert (low, high) == pytest.approx((132 / 301_401 - 7.1e-5, 132 / 301_401 + 8.1e-5), abs=1e-5)
+
+
+def test_threshold_lets_no_more_impostors_through_than_allowed() -> None:
+    impostors = np.random.default_rng(1).standard_normal(5000).astype(np.float32)
+    threshold = threshold_at(impostors, 1e-3)
+    assert false_matches(impostors, threshold).errors == 5
+
+
+def test_score_at_the_threshold_is_a_match() -> None:
+    values = np.array([0.1, 0.2, 0.3], np.float32)
+    assert false_matches(values, float(values[1])).errors == 2
+    assert false_non_matches(values, float(values[1])).errors == 1
+
+
+def test_every_person_counts_the_same_in_the_statistics() -> None:
+    vectors = {"a_1.jpg": [1, 0], "a_2.jpg": [1, 0], "a_3.jpg": [1, 0], "b_1.jpg": [0, 1]}
+    group = group_statistics(vectors, {path: np.array(vector, np.float32) for path, vector in vectors.items()})
+    assert group.mean == pytest.approx([0.5, 0.5])
+
+
+def test_score_of_two_lookalikes_in_a_crowd_is_lower_than_in_a_desert() -> None:
+    rule = CohortRule(PinnedFile("none", ""), {"general": 500, "crowd": 500}, {"general": 0.0, "crowd": 0.0}, 1, 10)
+    general = Statistics(np.zeros(8), np.eye(8))
+    crowd = Statistics(np.eye(8)[0] * 4, np.eye(8) * 0.2)
+    cohort = Cohort(rule, {"general": general, "crowd": crowd})
+    in_crowd, in_desert = np.eye(8, dtype=np.float32)[:1], -np.eye(8, dtype=np.float32)[1:2]
+    assert scores(cohort, in_crowd, in_crowd)[0, 0] < scores(cohort, in_desert, in_desert)[0, 0] - 0.1
+
+
+def test_same_statistics_give_the_same_strangers() -> None:
+    rule = CohortRule(PinnedFile("none", ""), {"general": 50}, {"general": 0.0}, 1, 5)
+    groups = {"general": Statistics(np.zeros(8), np.eye(8))}
+    face = np.eye(8, dtype=np.float32)
+    assert np.array_equal(Cohort(rule, groups).nearness(face), Cohort(rule, groups).nearness(face))
+
+
+def test_settings_replace_values_and_nothing_else() -> None:
+    text = '[a]\nx = 1 # why\n[b]\nx = 2\ny = "old"\n'
+    assert with_settings(text, {"[b]": {"x": "3", "y": '"new"'}}) == '[a]\nx = 1 # why\n[b]\nx = 3\ny = "new"\n'
+
+
+def test_setting_that_the_manifest_lacks_is_refused() -> None:
+    with pytest.raises(CalibrationError, match="no z"):
+        with_settings("[a]\nx = 1\n", {"[a]": {"z": "1"}})
+
+
+def test_manifest_decides_by_the_threshold_it_names() -> None:
+    decision = tomllib.loads(MANIFEST.read_text())["decision"]
+    thresholds = load_manifest(MANIFEST).thresholds
+    assert thresholds.used == decision[f"threshold_{decision['use']}"]
+    assert thresholds.fmr_1e3 < thresholds.fmr_1e4
+
+
+@pytest.mark.parametrize(
+    ("path", "who"),
+    [
+        ("chip/A_B_0003.jp2", "A_B"),
+        ("chip/london_003.jp2", "london003"),
+        ("london/003_smile.jpg", "london003"),
+        ("chip/nuaa_0010_0.jp2", "nuaa0010"),
+        ("nuaa_live/0010_00_00_01_9.jpg", "nuaa0010"),
+    ],
+)
+def test_persons_are_told_by_file_names(path: str, who: str) -> None:
+    assert person(path) == who
+
+
+@pytest.mark.skipif("READER_FACE_DATA" not in os.environ, reason="READER_FACE_DATA names no evaluation pictures")
+@pytest.mark.parametrize("name", ["lfw", "lfw_ea", "london"])
+def test_shipped_threshold_tells_people_apart_on_real_pictures(name: str) -> None:
+    folder = Path(os.environ["READER_FACE_DATA"])
+    engine = FaceEngine.load(BUILT, MANIFEST)
+    (group,) = (group for group in read_groups(folder) if group.name == name)
+    mates = [(a, b) for a, b in zip(*group.genuine.nonzero(), strict=True)]
+    chosen = list(islice(mates, 0, None, max(1, len(mates) // 30)))
+    references = [group.references[a] for a, _ in chosen]
+    lives = [group.lives[b] for _, b in chosen]
+    vectors = embed_paths(engine, folder, {*references, *lives})
+    same = [engine.decide(vectors[a], [vectors[b]]).match for a, b in zip(references, lives, strict=True)]
+    others = [
+        engine.decide(vectors[a], [vectors[b]]).match for a in references for b in lives if person(a) != person(b)
+    ]
+    assert len(others) > 300
+    assert np.mean(same) > 0.6
+    assert np.mean(others) < 0.01

@@ -1,0 +1,126 @@
+"""Two ends of a channel, and a line between them that does whatever a test tells it."""
+
+import random
+from dataclasses import dataclass, field
+
+from firmware.wire.channel import CONNECTED, LOST, RECEIVED, Channel
+
+STEP_MS = 10
+
+
+@dataclass
+class Epoch:
+    """One connection as one end saw it."""
+
+    sent: bytes = b""
+    received: bytes = b""
+    lost: int | None = None
+    """Reason, once it is over."""
+
+
+@dataclass
+class End:
+    """One end and its history; `restart` is a new program on the same line."""
+
+    host: bool
+    luck: random.Random
+    epochs: list[Epoch] = field(default_factory=list)
+    connected: bool = False
+    talked_first: bool = False
+    heard_anything: bool = False
+
+    def __post_init__(self) -> None:
+        self.channel = Channel(self.host, self.luck.randbytes)
+
+    def restart(self, now: int) -> None:
+        self.channel = Channel(self.host, self.luck.randbytes)
+        self.reopen(now)
+
+    def reopen(self, now: int) -> None:
+        self.connected = False
+        self.heard_anything = False
+        self.channel.start(now)
+
+    def send(self, data: bytes, now: int) -> None:
+        if self.connected:
+            self.epochs[-1].sent += data
+        self.channel.send(data, now)
+
+    def note(self, events: list[tuple[int, bytes, int]]) -> None:
+        for kind, data, reason in events:
+            if kind == CONNECTED:
+                self.epochs.append(Epoch())
+                self.connected = True
+            elif kind == RECEIVED:
+                self.epochs[-1].received += data
+            else:
+                assert kind == LOST
+                self.epochs[-1].lost = reason
+                self.connected = False
+
+
+class World:
+    """Time, the line, and both ends. Bytes on their way lie in `to_reader` and `to_host`, one entry a write."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.now = 1000
+        luck = random.Random(seed)
+        self.host = End(True, luck)
+        self.reader = End(False, luck)
+        self.to_reader: list[bytes] = []
+        self.to_host: list[bytes] = []
+        for end in (self.reader, self.host):
+            end.reopen(self.now)
+        self.wait(STEP_MS)
+
+    def send(self, end: End, data: bytes) -> None:
+        end.send(data, self.now)
+        self._collect()
+
+    def cut(self) -> None:
+        """The cable is pulled and plugged in again."""
+        self.to_reader.clear()
+        self.to_host.clear()
+        self.host.reopen(self.now)
+        self.reader.reopen(self.now)
+        self._collect()
+
+    def deliver(self, end: End, data: bytes) -> None:
+        """Bytes arrive at one end."""
+        end.heard_anything = True
+        end.note(end.channel.feed(data, self.now))
+        self._collect()
+
+    def carry(self) -> None:
+        """Everything on its way arrives, and so does what it causes."""
+        while self.to_reader or self.to_host:
+            if self.to_reader:
+                self.deliver(self.reader, self.to_reader.pop(0))
+            if self.to_host:
+                self.deliver(self.host, self.to_host.pop(0))
+
+    def wait(self, ms: int, carry: bool = False) -> None:
+        """Time passes; with `carry` the line works meanwhile."""
+        for _ in range(0, ms, STEP_MS):
+            self.now += STEP_MS
+            for end in (self.host, self.reader):
+                due = end.channel.due()
+                if due is not None and due <= self.now:
+                    end.note(end.channel.tick(self.now))
+            self._collect()
+            if carry:
+                self.carry()
+
+    def _collect(self) -> None:
+        for end, line in ((self.host, self.to_reader), (self.reader, self.to_host)):
+            out = end.channel.output()
+            if out:
+                end.talked_first |= not end.heard_anything and not end.host
+                line.append(out)
+
+
+def assert_streams_are_whole(world: World) -> None:
+    """What one end received in a connection is the beginning of what the other sent in one connection."""
+    for receiver, sender in ((world.host, world.reader), (world.reader, world.host)):
+        for epoch in receiver.epochs:
+            assert any(one.sent.startswith(epoch.received) for one in [*sender.epochs, Epoch()])
