@@ -1,7 +1,7 @@
 """MicroPython's `machine` module on Linux, as far as the reader's boards need it: `Pin` and `unique_id`.
 
-The names, arguments and constants are those of MicroPython 1.29's published stubs (port rp2), so code written here
-runs there. What is behind the pins is a `Chip`, chosen once with `use`; until then it is a simulated one.
+The names, arguments and constants are those of MicroPython 1.29's published stubs (port rp2), so what is written for
+them runs on a microcontroller too. What is behind the pins is a `Chip`, chosen with `use`; at first a simulated one.
 """
 
 from board.machine.chip import Chip, Edge, Line, Mode, Pull, use
@@ -22,3 +22,5 @@ __all__ = [
     "unique_id",
     "use",
 ]
+
+use(SimulatedChip())

@@ -56,7 +56,7 @@ class Chip(Protocol):
         """The pin of that number. Raises ValueError where the chip has none."""
 
 
-_chip: Chip | None = None
+_chip: Chip
 
 
 def use(chip: Chip) -> None:
@@ -66,10 +66,5 @@ def use(chip: Chip) -> None:
 
 
 def chip_in_use() -> Chip:
-    """The chip chosen with `use`, or a simulated one if nobody chose."""
-    if _chip is None:
-        from board.machine.simulated import SimulatedChip
-
-        use(SimulatedChip())
-        return chip_in_use()
+    """The chip chosen last with `use`."""
     return _chip

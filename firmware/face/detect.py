@@ -9,7 +9,8 @@ from PIL import Image
 from firmware.face.geometry import Points
 from firmware.tflite import Floats, Interpreter
 
-_SIDE = 128
+SIDE = 128
+"""Pixels; the input is square."""
 _ANCHORS_PER_CELL = ((8, 2), (16, 6))
 """Stride in pixels and anchors at each cell; the strides 16, 16, 16 share their cells."""
 _MIN_SCORE = 0.5
@@ -42,10 +43,10 @@ class Detector:
 
     def find(self, picture: Image.Image) -> list[Face]:
         """Faces in the RGB `picture`, the surest first."""
-        scale = _SIDE / max(picture.size)
+        scale = SIDE / max(picture.size)
         size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-        letterbox = Image.new("RGB", (_SIDE, _SIDE))
-        corner = ((_SIDE - size[0]) // 2, (_SIDE - size[1]) // 2)
+        letterbox = Image.new("RGB", (SIDE, SIDE))
+        corner = ((SIDE - size[0]) // 2, (SIDE - size[1]) // 2)
         letterbox.paste(picture.resize(size, Image.Resampling.BILINEAR), corner)
         outputs = self._interpreter.run(np.asarray(letterbox, np.float32)[None] / 127.5 - 1)
         scores = outputs["classificators"][0, :, 0]
@@ -62,7 +63,7 @@ def _anchors() -> NDArray[np.float64]:
     """896 x 2: centres of the detector's cells, in its input's pixels."""
     centres = []
     for stride, count in _ANCHORS_PER_CELL:
-        cells = (np.arange(_SIDE // stride) + 0.5) * stride
+        cells = (np.arange(SIDE // stride) + 0.5) * stride
         grid = np.stack(np.meshgrid(cells, cells), -1).reshape(-1, 2)
         centres.append(np.repeat(grid, count, axis=0))
     return np.concatenate(centres)

@@ -7,7 +7,8 @@ from firmware.face.detect import Face
 from firmware.face.geometry import Points, Similarity, warp
 from firmware.tflite import Interpreter
 
-_SIDE = 192
+SIDE = 192
+"""Pixels; the input is square."""
 _MARGIN = 1.5
 """The square looked at, in sizes of the face's box."""
 _RIGHT_EYE_OUTER, _LEFT_EYE_OUTER = 33, 263
@@ -38,8 +39,8 @@ class Mesher:
 
     def _look(self, picture: Image.Image, centre: Points, size: float, eyes: Points) -> Points | None:
         x, y = eyes[1] - eyes[0]
-        square = Similarity.onto_square(centre, size * _MARGIN, float(np.arctan2(y, x)), _SIDE)
-        outputs = self._interpreter.run(np.asarray(warp(picture, square, _SIDE), np.float32)[None] / 255)
+        square = Similarity.onto_square(centre, size * _MARGIN, float(np.arctan2(y, x)), SIDE)
+        outputs = self._interpreter.run(np.asarray(warp(picture, square, SIDE), np.float32)[None] / 255)
         mesh, presence = sorted((output.reshape(-1) for output in outputs.values()), key=len, reverse=True)
         if 1 / (1 + np.exp(-presence[0])) < _MIN_PRESENCE:
             return None

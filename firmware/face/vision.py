@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from firmware.face.detect import SIDE as DETECTOR_SIDE
 from firmware.face.detect import Detector, Face
 from firmware.face.embed import Embedder, Embedding
 from firmware.face.geometry import Points
 from firmware.face.manifest import Manifest, ModelError, PinnedFile
+from firmware.face.mesh import SIDE as MESH_SIDE
 from firmware.face.mesh import Mesher
 from firmware.face.photo import PhotoError, open_photo
 from firmware.face.quality import Guidance, assess
@@ -37,8 +39,8 @@ class FaceVision:
     def __init__(self, manifest: Manifest, models_dir: Path) -> None:
         """Reads the models of `manifest` in `models_dir`. Raises ModelError."""
         recogniser = manifest.recogniser
-        self._detector = Detector(_interpreter(manifest.detector, models_dir, 128))
-        self._mesher = Mesher(_interpreter(manifest.mesh, models_dir, 192))
+        self._detector = Detector(_interpreter(manifest.detector, models_dir, DETECTOR_SIDE))
+        self._mesher = Mesher(_interpreter(manifest.mesh, models_dir, MESH_SIDE))
         self._embedder = Embedder(_interpreter(recogniser.file, models_dir, recogniser.side), recogniser)
 
     def reference(self, jp2: bytes) -> Embedding:

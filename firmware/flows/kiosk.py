@@ -59,7 +59,7 @@ class Outcome:
     def facts(self) -> dict[str, Fact]:
         """For the event visit_ended."""
         return {
-            "method": self.method.name.lower() if self.method else None,
+            "method": self.method,
             "verified": self.verified,
             "score": self.score,
             "threshold": self.threshold,

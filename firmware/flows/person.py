@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import ClassVar, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -72,7 +71,7 @@ class PinProof:
     method: ClassVar = Method.PIN
 
     async def evidence(self, visit: Visit, bound: bytes) -> Evidence:
-        signature = await visit.card.do(self.jpki.sign, digest_info(sha256(bound).digest()))
+        signature = await visit.card.do(self.jpki.sign, digest_info(bound))
         return PinEvidence(visit.certificate, signature)
 
 
@@ -80,7 +79,6 @@ async def confirm_person(visit: Visit) -> Proof:
     """Ask how, then confirm; the patient may change the way as often as they like. Raises Ended."""
     way: Proof | str = await visit.kiosk.patient.ask(ChooseMethod(pin=True, face=True))
     while isinstance(way, str):
-        visit.outcome.method = Method[way.upper()]
         way = await (by_face(visit) if way == "face" else by_pin(visit))
     return way
 
@@ -144,6 +142,7 @@ async def look(visit: Visit) -> str | None:
     async def show(sight: Sight) -> None:
         await patient.show(LookAtCamera(sight.preview, sight.guidance, sight.progress, pin=True))
 
+    outcome.method = Method.FACE
     looking = asyncio.create_task(visit.kiosk.face.look(show))
     choosing = asyncio.create_task(patient.choice())
     try:
@@ -183,6 +182,7 @@ async def by_pin(visit: Visit) -> Proof | str:
                 elif touched.isdigit() and len(pin) < PIN_LENGTH:
                     pin += touched.encode()
                 touched = await patient.ask(EnterPin(len(pin), tries_left, wrong), same_question=True)
+            visit.outcome.method = Method.PIN
             with visit.outcome.timed("person"):
                 verified = await card.do(jpki.verify_pin, pin)
         finally:

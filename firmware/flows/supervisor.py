@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from firmware.flows.events import EventLog
@@ -19,6 +19,7 @@ from firmware.flows.signer import Signing, TokenSigner
 from firmware.link.link import Link, LinkDown
 from firmware.token.claims import Method
 
+JST = timezone(timedelta(hours=9), "JST")
 RESTART_S = 2.0
 """Pause before the next try when a visit's process could not serve anybody."""
 
@@ -121,7 +122,7 @@ class Supervisor:
             "nonce": nonce,
             "cti": cti,
             "facility": settings.facility_kind,
-            "today": datetime.fromtimestamp(self._link.host_time(), UTC).astimezone().date().isoformat(),
+            "today": japanese_day(self._link.host_time()).isoformat(),
         }
 
     async def _identify(self, question: Message, opened: dict[bytes, _Opened]) -> Message:
@@ -147,7 +148,7 @@ class Supervisor:
                 certificate=visit.certificate,
                 method=Method(question["method"]),
                 consents=question["consents"],
-                policy_date=datetime.fromtimestamp(host_time, UTC).astimezone().date(),
+                policy_date=japanese_day(host_time),
                 evidence=question["evidence"],
             )
         )
@@ -162,3 +163,8 @@ class Supervisor:
             "token_ms": (signed - since) * 1000,
             "host_ms": (done - signed) * 1000,
         }
+
+
+def japanese_day(seconds: int) -> date:
+    """The date in Japan at a time in seconds since 1970."""
+    return datetime.fromtimestamp(seconds, JST).date()

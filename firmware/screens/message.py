@@ -70,8 +70,9 @@ def tell(page: Page, message: Message) -> None:
 
 
 def _offer(page: Page, actions: Sequence[Action], row: Box) -> None:
-    """Buttons of the same size and weight, in the middle of `row`."""
-    width = (row.width - 2 * page.gap) // 2 if len(actions) < 3 else row.width
-    total = width * len(actions) + 2 * page.gap * (len(actions) - 1) if len(actions) < 3 else row.width
-    for action, box in zip(actions, row.middle(total, row.height).columns(len(actions), 2 * page.gap), strict=True):
+    """One button or two, of the same size and weight, in the middle of `row`."""
+    space = 2 * page.gap
+    width = (row.width - space) // 2
+    places = row.middle(width * len(actions) + space * (len(actions) - 1), row.height).columns(len(actions), space)
+    for action, box in zip(actions, places, strict=True):
         page.button(action.area, box, action.text, ANSWER)

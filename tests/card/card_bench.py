@@ -1,6 +1,5 @@
 """Where a card lies while a test talks to it."""
 
-import asyncio
 import os
 import sys
 from contextlib import AsyncExitStack
@@ -97,9 +96,7 @@ class Rig:
         os.environ.update(self.daemon.environment)
         argv = (sys.executable, "-m", "board.sim.card", "--control", self._folder / "tray", "--trace", self.trace_file)
         await self.daemon.start_card([str(one) for one in argv])
-        async with asyncio.timeout(10):
-            while not (self._folder / "tray").is_socket():
-                await asyncio.sleep(0.01)
+        await self.tray.served()
 
     async def stop(self) -> None:
         await self.daemon.__aexit__()

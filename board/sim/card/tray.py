@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from board.sim.card.server import TrayRefused
+from board.sim.card.server import PATIENCE_S, TrayRefused
+
+_RETRY_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,19 @@ class Tray:
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
+
+    async def served(self) -> None:
+        """Return once a tray is served here, a process that has just been started. Raises TrayRefused after 10 s."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    try:
+                        await self.status()
+                        return
+                    except OSError:
+                        await asyncio.sleep(_RETRY_S)
+        except TimeoutError:
+            raise TrayRefused(f"no tray is served at {self._socket}") from None
 
     async def place(self, card: str) -> TrayStatus:
         """Put a card, persona or folder, on the tray; returns once the reader has it."""

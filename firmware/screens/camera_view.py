@@ -1,0 +1,120 @@
+"""The camera's picture as a mirror, with the frame for the face and what to do beside it.
+
+What stays is painted once; a new frame only adds the picture and the ring.
+"""
+
+from functools import lru_cache
+
+from PIL import Image, ImageDraw, ImageOps
+
+from firmware.screens.canvas import rounded, shape
+from firmware.screens.drawn import Box, Drawn
+from firmware.screens.frame import PERSON, Page
+from firmware.screens.icons import face_in
+from firmware.screens.look import Look
+from firmware.screens.theme import (
+    ANSWER,
+    CARE,
+    CARE_TINT,
+    CORNER,
+    DARK_TEAL,
+    GOOD,
+    GOOD_TINT,
+    HINT,
+    LINE,
+    NIGHT,
+    PAPER,
+    QUESTION,
+    RING,
+    SOFT_INK,
+    TINT,
+    WHITE,
+)
+from firmware.screens.typeset import typeset
+
+_ANSWER = 19.0
+_VEIL = 150
+"""How much of the room around the face is covered, of 255."""
+_STEPS = 40
+"""Positions of the ring."""
+_HINTS = {"many_faces": "alone", "camera_gone": "use_pin"}
+
+
+def camera_view(look: Look, preview: Image.Image | None, guidance: str, progress: float, pin: bool) -> Drawn:
+    """Draw one frame. `guidance` is a key of the catalogue's table look_at_camera, `progress` 0 to 1."""
+    still, mirror = _still(look, guidance, pin)
+    image = still.image.copy()
+    if preview is not None:
+        size = (mirror.width, mirror.height)
+        picture = ImageOps.mirror(ImageOps.fit(preview.convert("RGB"), size, Image.Resampling.BILINEAR))
+        picture.paste(NIGHT, (0, 0), _veil(*size))
+        image.paste(picture, mirror, rounded(*size, look.px(CORNER)))
+    if guidance != "camera_gone":
+        oval = _oval(mirror.width, mirror.height)
+        place = Box(mirror.left + oval.left, mirror.top + oval.top, mirror.left + oval.right, mirror.top + oval.bottom)
+        image.paste(WHITE, place, _ring(place.width, place.height, look.px(0.8), _STEPS))
+        steps = round(min(max(progress, 0.0), 1.0) * _STEPS)
+        if steps:
+            image.paste(RING, place, _ring(place.width, place.height, look.px(2.2), steps))
+    return Drawn(image, still.areas, still.written)
+
+
+@lru_cache(maxsize=32)
+def _still(look: Look, guidance: str, pin: bool) -> tuple[Drawn, Box]:
+    """All that does not move, and the place of the mirror."""
+    page = Page(look, PERSON, stop=True)
+    body = page.body
+    mirror = body._replace(right=body.left + body.height * 4 // 3)
+    page.canvas.panel(mirror, NIGHT)
+    side = mirror.height // 2
+    face_in(LINE, NIGHT)(page.canvas, mirror.middle(side, side))
+    column = body._replace(left=mirror.right + 2 * page.gap)
+    if pin and guidance != "comparing":
+        answer = column.foot(look.px(_ANSWER))
+        page.button("pin", answer, page.words("look_at_camera.pin"), ANSWER)
+        column = column.above(answer.height + page.gap)
+    kept = typeset(look, page.words("look_at_camera.kept"), HINT, column.width)
+    page.canvas.write(kept, column.foot(kept.height), SOFT_INK, PAPER)
+    _advice(page, column.above(kept.height + page.gap), guidance, pin)
+    return page.drawn(), mirror
+
+
+def _advice(page: Page, box: Box, guidance: str, pin: bool) -> None:
+    """What to do now, large; under it a hint."""
+    ink, ground = {"good": (GOOD, GOOD_TINT), "camera_gone": (CARE, CARE_TINT)}.get(guidance, (DARK_TEAL, TINT))
+    page.canvas.panel(box, ground)
+    inner = box.inset(page.gap, page.gap)
+    what = typeset(page.look, page.words(f"look_at_camera.{guidance}"), QUESTION, inner.width, inner.height * 7 // 10)
+    hint = _HINTS.get(guidance, "mask")
+    if hint == "use_pin" and not pin:
+        hint = "see_reception"
+    why = typeset(page.look, page.words(f"look_at_camera.{hint}"), HINT, inner.width, inner.height - what.height)
+    pair = inner.middle(inner.width, what.height + page.gap // 2 + why.height)
+    page.canvas.write(what, pair.strip(what.height), ink, ground)
+    page.canvas.write(why, pair.foot(why.height), ink, ground)
+
+
+def _oval(width: int, height: int) -> Box:
+    """The frame for the face in a mirror of that size."""
+    return Box(0, 0, width, height).middle(height * 68 // 100, height * 88 // 100)
+
+
+@lru_cache(maxsize=4)
+def _veil(width: int, height: int) -> Image.Image:
+    """The mask that darkens what lies outside the frame for the face."""
+    oval = _oval(width, height)
+
+    def paint(pen: ImageDraw.ImageDraw, k: int) -> None:
+        pen.rectangle((0, 0, width * k, height * k), _VEIL)
+        pen.ellipse([edge * k for edge in oval], 0)
+
+    return shape(width, height, paint)
+
+
+@lru_cache(maxsize=2 * _STEPS)
+def _ring(width: int, height: int, thickness: int, steps: int) -> Image.Image:
+    """The mask of an oval line, `steps` of all, from the top clockwise."""
+    end = -90 + 360 * steps / _STEPS
+    return shape(
+        width, height, lambda pen, k: pen.arc((0, 0, width * k - 1, height * k - 1), -90, end, 255, thickness * k)
+    )

@@ -1,0 +1,30 @@
+"""Nobody is being served: place your card."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from firmware.screens.drawn import Drawn
+from firmware.screens.frame import CARD, Page
+from firmware.screens.icons import place
+from firmware.screens.look import Look
+from firmware.screens.theme import DARK_TEAL, HINT, LEAD, PAPER, SOFT_INK, TITLE
+from firmware.screens.typeset import typeset
+
+
+@dataclass(frozen=True)
+class PlaceCard:
+    """Shown between patients."""
+
+    name: ClassVar[str] = "place_card"
+
+    def draw(self, look: Look) -> Drawn:
+        page = Page(look, CARD)
+        rest = page.heading(page.words("place_card.title"), TITLE, page.body, page.body.height // 2)
+        hint = typeset(look, page.words("place_card.hint"), LEAD, rest.width)
+        page.canvas.write(hint, rest.strip(hint.height), DARK_TEAL, PAPER)
+        no_card = typeset(look, page.words("place_card.no_card"), HINT, rest.width)
+        page.canvas.write(no_card, rest.foot(no_card.height), SOFT_INK, PAPER)
+        room = rest.below(hint.height + page.gap).above(no_card.height + page.gap)
+        side = min(room.height, look.px(50))
+        place(page.canvas, room.middle(side, side))
+        return page.drawn()
