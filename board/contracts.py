@@ -104,6 +104,9 @@ class CardSession(Protocol):
 class CardReader(Protocol):
     """The contactless reader under the tray."""
 
+    async def check(self) -> None:
+        """Return if a reader is there and works. Raises ReaderAbsent."""
+
     async def inserted(self) -> None:
         """Return once a card lies on the tray. Survives a restarted daemon and an unplugged reader."""
 

@@ -24,7 +24,7 @@ from board.sim.display import DockDisplay, DockTouch
 from board.sim.keystore import FileKeyStore, NotPaired
 from firmware.face.engine import FaceEngine, ModelError
 from firmware.flows.events import EventLog
-from firmware.flows.face_worker import FaceWorker, work
+from firmware.flows.face_worker import FaceUnavailable, FaceWorker, work
 from firmware.flows.host import Host
 from firmware.flows.kiosk import Kiosk
 from firmware.flows.patient import Patient
@@ -68,6 +68,8 @@ def main() -> None:
         profile = load_profile(options.profile)
     except ProfileError as error:
         sys.exit(f"kiosk-reader: {error}")
+    if options.command != "run":
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for `run`; the others end with their pipe
     program = {"run": run, "visit": visit, "face": face}[options.command]
     sys.exit(program(profile, options))
 
@@ -148,7 +150,11 @@ async def serve_patient(profile: Profile, options: argparse.Namespace) -> int:
     )
     worker = await FaceWorker.start(again("face", options))
     try:
-        await worker.ready()
+        try:
+            await worker.ready()
+        except FaceUnavailable as fault:
+            await pipe.receive()
+            return await out_of_order(profile, options, EventLog(), "F01", fault.reason)
         await pipe.receive()  # the word to go; until then another visit has the screen and the card
         caller = Caller(pipe)
         host = Host(caller)

@@ -26,6 +26,7 @@ from firmware.face.manifest import ModelError
 
 NOT_AS_TOLD = 1
 NOT_STARTED = 2
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -40,6 +41,8 @@ def main() -> None:
     except (StageFault, PortraitError, ModelError, PcscdUnavailable, OSError) as fault:
         print(f"demo: {fault}", file=sys.stderr)
         sys.exit(NOT_STARTED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 async def play(out: Path, faces_folder: Path | None) -> int:

@@ -5,7 +5,7 @@ import socket
 import time
 from asyncio import to_thread
 from pathlib import Path
-from typing import IO
+from io import BufferedRWPair
 
 import numpy as np
 
@@ -62,10 +62,10 @@ class DockCardFace:
         return self._stream.readline() or b'{"number_b": null}'
 
 
-def _connect(dock: Path, device: str) -> IO[bytes]:
+def _connect(dock: Path, device: str) -> BufferedRWPair:
     line = socket.socket(socket.AF_UNIX)
     line.connect(str(dock))
-    stream = line.makefile("rwb")
+    stream: BufferedRWPair = line.makefile("rwb")
     line.close()  # the stream keeps it open
     stream.write(json.dumps({"device": device}).encode() + b"\n")
     stream.flush()

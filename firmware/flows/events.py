@@ -14,7 +14,6 @@ CATALOGUE: dict[str, frozenset[str]] = {
     "link_up": frozenset({"bridge"}),
     "link_down": frozenset({"reason"}),
     "visit_process_failed": frozenset({"status"}),
-    "card_placed": frozenset(),
     "visit_ended": frozenset(
         {"method", "verified", "score", "threshold", "cti", "acknowledged", "refused", "ms"},
     ),

@@ -5,6 +5,7 @@ embeddings; what leaves it is the camera's preview for the screen, one word of g
 """
 
 import asyncio
+import os
 import socket
 import subprocess
 import time
@@ -19,11 +20,12 @@ from firmware.face.engine import FaceEngine
 from firmware.face.photo import PhotoError
 from firmware.face.quality import Guidance
 from firmware.flows.pipe import BlockingPipe, Message, Pipe, PipeBroken
-from firmware.tflite import runtime_name
 
 FRAMES_FUSED = 5
 """Good frames that one decision rests on."""
 FRAME_TIMEOUT_S = 2.0
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""numpy's small matrices gain nothing from threads, and lose much to their waiting (observed)."""
 NO_CAMERA = "camera_gone"
 """Guidance shown when the camera gives no frame."""
 
@@ -68,7 +70,7 @@ def work(camera: Camera, engine: FaceEngine, end: socket.socket) -> None:
     """Serve one visit over `end`, then return. Leaves with everything it knew."""
     pipe = BlockingPipe(end)
     reference = None
-    pipe.send({"ready": runtime_name()})
+    pipe.send({"ready": engine.runtime})
     try:
         while True:
             order = pipe.receive()
@@ -140,7 +142,9 @@ class FaceWorker:
         """Start `command` with the worker's end of the pipe as its file descriptor, given by `--fd`."""
         ours, theirs = socket.socketpair()
         with theirs:
-            process = subprocess.Popen([*command, "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno()])
+            process = subprocess.Popen(
+                [*command, "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno()], env=os.environ | ONE_THREAD
+            )
         return cls(process, await Pipe.over(ours))
 
     async def ready(self) -> str:

@@ -9,12 +9,13 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from board.contracts import CardFault, CardGone, Light
+from board.contracts import CardFault, CardGone, Light, ReaderAbsent
 from firmware.card.jpki import Jpki
 from firmware.card.medium import CardDamaged, NotMyNumberCard
 from firmware.flows.consents import ask_consents
 from firmware.flows.host import Appointment, Delivery, HostSilent
 from firmware.flows.kiosk import Card, Ended, Kiosk, Outcome, Visit
+from firmware.flows.patient import Screen
 from firmware.flows.person import confirm_person
 from firmware.link.answers import CertificateStatus, Standing
 from firmware.policy import Consent
@@ -24,12 +25,15 @@ from firmware.screens.card_lifted import CardLifted
 from firmware.screens.card_problem import CardProblem
 from firmware.screens.checking import Checking
 from firmware.screens.done import Done
+from firmware.screens.out_of_order import OutOfOrder
 from firmware.screens.place_card import PlaceCard
 from firmware.screens.reading_card import ReadingCard
 from firmware.screens.waiting_for_terminal import WaitingForTerminal
 from firmware.token.claims import Method
 from firmware.token.evidence import binding, encode
 
+READER_CHECK_S = 3.0
+"""How soon an idle reader notices that its card reader has been unplugged."""
 TAKE_CARD_S = 10.0
 """A card left on the tray for so long after the last word is asked for."""
 SLOW_TERMINAL_S = 3.0
@@ -60,12 +64,10 @@ class Signed:
 async def receive_patient(kiosk: Kiosk) -> Outcome:
     """Wait for a card, serve its holder, see the card taken away again."""
     outcome = Outcome()
-    await kiosk.patient.show(PlaceCard())
-    kiosk.light.show(Light.READY)
-    await kiosk.card_reader.inserted()
+    await card_placed(kiosk)
     kiosk.light.show(Light.BUSY)
     try:
-        last_screen = await check_in(kiosk, outcome)
+        last_screen: Screen = await check_in(kiosk, outcome)
         kiosk.light.show(Light.GOOD)
     except Ended as ended:
         outcome.refused = outcome.refused or ended.reason
@@ -74,6 +76,24 @@ async def receive_patient(kiosk: Kiosk) -> Outcome:
     await kiosk.patient.show(last_screen)
     await see_card_taken(kiosk)
     return outcome
+
+
+async def card_placed(kiosk: Kiosk) -> None:
+    """Ask for a card and wait for it; while no card reader works, say so instead, and what to do."""
+    shown: Screen | None = None
+    while True:
+        screen: Screen = PlaceCard()
+        light = Light.READY
+        try:
+            await kiosk.card_reader.check()
+        except ReaderAbsent as absent:
+            screen, light = OutOfOrder("R01", absent.advice), Light.CARE
+        if screen != shown:
+            await kiosk.patient.show(screen)
+            kiosk.light.show(light)
+            shown = screen
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(kiosk.card_reader.inserted(), READER_CHECK_S)
 
 
 async def check_in(kiosk: Kiosk, outcome: Outcome) -> Done:

@@ -23,7 +23,9 @@ def main() -> None:
         rows.append(f"<tr><th>{escape(name)}{''.join(cells)}")
     heads = "".join(f"<th>{look_name}" for look_name, _ in looks())
     style = "<style>body{font:14px sans-serif}td{padding:4px}img{border:1px solid #bec6cd}</style>"
-    page = f"<!doctype html><meta charset=utf-8><title>Screens</title>{style}<table><tr><th>{heads}{''.join(rows)}</table>"
+    page = (
+        f"<!doctype html><meta charset=utf-8><title>Screens</title>{style}<table><tr><th>{heads}{''.join(rows)}</table>"
+    )
     (folder / "index.html").write_text(page, encoding="utf-8")
     print(f"{len(SAMPLES) * len(heads.split('<th>')[1:])} pictures and index.html in {folder}")
 

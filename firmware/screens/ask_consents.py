@@ -7,11 +7,13 @@ from firmware.screens.consent_item import ConsentItem
 from firmware.screens.drawn import Box, Drawn
 from firmware.screens.frame import CONSENT, Page
 from firmware.screens.look import Look
-from firmware.screens.theme import ACTION, ANSWER, GOOD, GOOD_TINT, HINT, INK, QUESTION, SOFT_INK, TINT
+from firmware.screens.theme import ACTION, ANSWER, GOOD, GOOD_TINT, HINT, INK, LABEL, QUESTION, SOFT_INK, TINT
 from firmware.screens.typeset import typeset
 
 _ANSWERS = ("agree_all", "choose", "agree_none")
 _ANSWER = 25.0
+_ANSWER_LARGE = 22.0
+_NOTE = 11.0
 
 
 @dataclass(frozen=True)
@@ -24,17 +26,24 @@ class AskConsents:
 
     def draw(self, look: Look) -> Drawn:
         page = Page(look, CONSENT, stop=True)
-        rest = page.heading(page.words("ask_consents.title"), QUESTION, page.body, page.body.height * 36 // 100)
-        answers = rest.foot(look.px(_ANSWER))
+        rest = page.heading(page.words("ask_consents.title"), QUESTION, page.body, page.body.height * 31 // 100)
+        answers = rest.foot(look.px(_ANSWER_LARGE if look.large else _ANSWER))
         for answer, place in zip(_ANSWERS, answers.columns(len(_ANSWERS), page.gap), strict=True):
             hint = None if look.large else page.words(f"ask_consents.{answer}_hint")
             page.button(answer, place, page.words(f"ask_consents.{answer}"), ANSWER, hint=hint)
-        between = rest.below(page.gap // 2).above(answers.height + page.gap)
-        free = typeset(look, page.words("ask_consents.free"), ACTION, between.width - 2 * page.gap)
-        note = between.foot(free.height + look.px(3))
-        page.note(note, page.words("ask_consents.free"), ACTION, GOOD, GOOD_TINT)
-        self._items(page, between.above(note.height + page.gap))
+        between = rest.above(answers.height + page.gap)
+        note = between.foot(look.px(_NOTE))
+        page.note(note, page.words("ask_consents.free"), LABEL if look.large else ACTION, GOOD, GOOD_TINT)
+        between = between.above(note.height + page.gap)
+        if look.large:
+            self._one_line(page, between.below(page.gap // 2))
+        else:
+            self._items(page, between.below(page.gap))
         return page.drawn()
+
+    def _one_line(self, page: Page, box: Box) -> None:
+        """Large type has no room for tiles."""
+        page.note(box, page.words("consent.and").join(item.whole(page.words) for item in self.items), ACTION, INK, TINT)
 
     def _items(self, page: Page, row: Box) -> None:
         for item, box in zip(self.items, row.columns(len(self.items), page.gap), strict=True):

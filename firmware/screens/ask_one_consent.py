@@ -7,11 +7,13 @@ from firmware.screens.consent_item import ConsentItem
 from firmware.screens.drawn import Drawn
 from firmware.screens.frame import CONSENT, Page
 from firmware.screens.look import Look
-from firmware.screens.theme import ACTION, ANSWER, GOOD, GOOD_TINT, LEAD, PAPER, QUESTION, SOFT_INK
+from firmware.screens.theme import ACTION, ANSWER, GOOD, GOOD_TINT, HINT, INK, LABEL, LEAD, PAPER, QUESTION, SOFT_INK
 from firmware.screens.typeset import typeset
 
 _ANSWERS = ("agree", "disagree")
 _ANSWER = 25.0
+_ANSWER_LARGE = 22.0
+_NOTE = 11.0
 
 
 @dataclass(frozen=True)
@@ -27,24 +29,21 @@ class AskOneConsent:
 
     def draw(self, look: Look) -> Drawn:
         page = Page(look, CONSENT, stop=True)
-        answers = page.body.foot(look.px(_ANSWER))
+        answers = page.body.foot(look.px(_ANSWER_LARGE if look.large else _ANSWER))
         for answer, place in zip(_ANSWERS, answers.columns(len(_ANSWERS), 2 * page.gap), strict=True):
             page.button(answer, place, page.words(f"ask_one_consent.{answer}"), ANSWER)
         rest = page.body.above(answers.height + page.gap)
-        free = typeset(look, page.words("ask_one_consent.free"), ACTION, rest.width - 2 * page.gap)
-        note = rest.foot(free.height + look.px(3))
-        page.note(note, page.words("ask_one_consent.free"), ACTION, GOOD, GOOD_TINT)
+        note = rest.foot(look.px(_NOTE))
+        page.note(note, page.words("ask_one_consent.free"), LABEL if look.large else ACTION, GOOD, GOOD_TINT)
         rest = rest.above(note.height + page.gap)
         title = page.words("ask_one_consent.title", item=self.item.title(page.words))
-        extent = self.item.extent(page.words)
         count = page.words("ask_one_consent.count", index=self.index, count=self.count)
-        blocks = [
-            (typeset(look, count, ACTION, rest.width), SOFT_INK),
-            (typeset(look, title, QUESTION, rest.width), ""),
-            (typeset(look, extent, LEAD, rest.width), SOFT_INK),
-        ]
+        above = typeset(look, count, LABEL, rest.width)
+        below = typeset(look, self.item.extent(page.words), HINT if look.large else LEAD, rest.width)
+        room = rest.height - above.height - below.height
+        blocks = [(above, SOFT_INK), (typeset(look, title, QUESTION, rest.width, room), INK), (below, SOFT_INK)]
         group = rest.middle(rest.width, sum(block.height for block, _ in blocks))
         for block, colour in blocks:
-            page.canvas.write(block, group.strip(block.height), colour or "#121C26", PAPER)
+            page.canvas.write(block, group.strip(block.height), colour, PAPER)
             group = group.below(block.height)
         return page.drawn()

@@ -26,6 +26,7 @@ from firmware.screens.theme import (
     PAPER,
     QUESTION,
     RING,
+    SMALL,
     SOFT_INK,
     TINT,
     WHITE,
@@ -73,7 +74,7 @@ def _still(look: Look, guidance: str, pin: bool) -> tuple[Drawn, Box]:
         answer = column.foot(look.px(_ANSWER))
         page.button("pin", answer, page.words("look_at_camera.pin"), ANSWER)
         column = column.above(answer.height + page.gap)
-    kept = typeset(look, page.words("look_at_camera.kept"), HINT, column.width)
+    kept = typeset(look, page.words("look_at_camera.kept"), SMALL, column.width)
     page.canvas.write(kept, column.foot(kept.height), SOFT_INK, PAPER)
     _advice(page, column.above(kept.height + page.gap), guidance, pin)
     return page.drawn(), mirror

@@ -64,7 +64,9 @@ class Canvas:
 
         self.image.paste(colour, (left, top, right, bottom), shape(right - left, bottom - top, paint))
 
-    def write(self, block: Block, within: Box, colour: str, ground: str, *, left: bool = False, top: bool = False) -> Box:
+    def write(
+        self, block: Block, within: Box, colour: str, ground: str, *, left: bool = False, top: bool = False
+    ) -> Box:
         """Write `block` in the middle of `within`, or at its left or top; what the lines cover."""
         upper = within.top if top else within.top + (within.height - block.height) // 2
         size = self.look.px(block.size_mm)
@@ -76,9 +78,7 @@ class Canvas:
             baseline = round(line_top + block.leading / 2 + size * _MIDDLE)
             self._pen.text((start, baseline), line, colour, block.font, anchor="ls")
             covered.append(Box(start, line_top, start + width, line_top + block.leading))
-        box = Box(
-            min(line.left for line in covered), upper, max(line.right for line in covered), upper + block.height
-        )
+        box = Box(min(line.left for line in covered), upper, max(line.right for line in covered), upper + block.height)
         text = "\n".join(block.lines)
         self.written.append(Written(text, box, within, block.size_mm, block.style.role, colour, ground))
         return box

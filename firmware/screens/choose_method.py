@@ -7,7 +7,7 @@ from firmware.screens.drawn import Box, Drawn
 from firmware.screens.frame import PERSON, Page
 from firmware.screens.icons import Icon, face_in, pin
 from firmware.screens.look import Look
-from firmware.screens.theme import ANSWER, HINT, PAPER, QUESTION, SMALL, SOFT_INK, TEAL, WHITE, Style
+from firmware.screens.theme import ANSWER, HINT, PAPER, QUESTION, SOFT_INK, TEAL, WHITE, Style
 from firmware.screens.typeset import typeset
 
 _CHOICE = 62.0
@@ -46,10 +46,9 @@ class ChooseMethod:
         page.canvas.panel(box, WHITE, TEAL, page.edge)
         page.areas[way] = box
         inner = box.inset(page.gap, page.gap)
-        rows: list[tuple[str, Style, str]] = [
-            (page.words(f"choose_method.{way}"), ANSWER, TEAL),
-            (page.words(f"choose_method.{way}_hint"), SMALL if page.look.large else HINT, SOFT_INK),
-        ]
+        rows: list[tuple[str, Style, str]] = [(page.words(f"choose_method.{way}"), ANSWER, TEAL)]
+        if not page.look.large:
+            rows.append((page.words(f"choose_method.{way}_hint"), HINT, SOFT_INK))
         blocks = [(typeset(page.look, text, style, inner.width), colour) for text, style, colour in rows]
         side = min(page.look.px(26), inner.height - sum(block.height for block, _ in blocks) - page.gap)
         group = inner.middle(inner.width, side + page.gap + sum(block.height for block, _ in blocks))

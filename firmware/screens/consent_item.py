@@ -17,6 +17,12 @@ class ConsentItem:
         """What it is."""
         return words(f"consent.{self.key}")
 
+    def whole(self, words: Words) -> str:
+        """Both in one."""
+        if self.years is None:
+            return self.title(words)
+        return words("consent.with_extent", item=self.title(words), extent=self.extent(words))
+
     def extent(self, words: Words) -> str:
         """How far back it goes."""
         return words("consent.past") if self.years is None else words("consent.years", years=self.years)

@@ -15,6 +15,7 @@ from firmware.screens.theme import (
     INK,
     PAPER,
     QUESTION,
+    RESTING,
     SOFT_INK,
     TEAL,
     TINT,
@@ -26,6 +27,8 @@ _LENGTH = 4
 _FULL_TRIES = 3
 _KEYS = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "erase", "0", "next")
 _PAD = 100.0
+_OTHER_WAY = 17.0
+_NOTE = 20.0
 _BOX = (15.0, 16.0)
 
 
@@ -45,22 +48,23 @@ class EnterPin:
         page = Page(look, PERSON, stop=True)
         self._keypad(page, page.body._replace(left=page.body.right - look.px(_PAD)))
         left = page.body._replace(right=page.body.right - look.px(_PAD) - 2 * page.gap)
-        key_height = (left.height - 3 * page.gap) // 4
-        page.button("face", left.foot(key_height), page.words("enter_pin.face"), ANSWER)
-        self._question(page, left.above(key_height + page.gap))
+        other_way = left.foot(look.px(_OTHER_WAY))
+        page.button("face", other_way, page.words("enter_pin.face"), ANSWER)
+        self._question(page, left.above(other_way.height + page.gap))
         return page.drawn()
 
     def _question(self, page: Page, box: Box) -> None:
         look = page.look
         title = page.words("enter_pin.wrong" if self.wrong else "enter_pin.title")
-        rest = page.heading(title, QUESTION, box, box.height * 48 // 100)
-        boxes = look.px(_BOX[1])
-        remark = rest.below(boxes + 2 * page.gap)
-        self._boxes(page, rest.below(page.gap).strip(boxes))
+        two_lines = 2 * typeset(look, "", QUESTION, box.width).leading
+        page.canvas.write(typeset(look, title, QUESTION, box.width, two_lines), box.strip(two_lines), INK, PAPER)
+        boxes = box.below(two_lines + page.gap).strip(look.px(_BOX[1]))
+        self._boxes(page, boxes)
+        remark = box._replace(top=boxes.bottom + page.gap)
         if self.tries_left < _FULL_TRIES:
             key = "last_try" if self.tries_left == 1 else "tries_left"
             warning = page.words(f"enter_pin.{key}", tries_left=self.tries_left)
-            page.note(remark, warning, ACTION, CARE, CARE_TINT)
+            page.note(remark.middle(remark.width, min(remark.height, look.px(_NOTE))), warning, ACTION, CARE, CARE_TINT)
         else:
             block = typeset(look, page.words("enter_pin.never_asked"), HINT, remark.width, remark.height)
             page.canvas.write(block, remark, SOFT_INK, PAPER)
@@ -83,7 +87,7 @@ class EnterPin:
             if key == "next" and self.digits == _LENGTH:
                 page.button(key, place, page.words("enter_pin.next"), ANSWER, filled=True)
             elif key == "next":
-                page.note(place, page.words("enter_pin.next"), ANSWER, SOFT_INK, "#E6E9EB")
+                page.note(place, page.words("enter_pin.next"), ANSWER, SOFT_INK, RESTING)
                 page.areas[key] = place
             elif key == "erase":
                 page.button(key, place, page.words("enter_pin.erase"), ANSWER, colour=INK)

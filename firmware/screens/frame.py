@@ -33,8 +33,8 @@ from firmware.screens.words import words
 CARD, PERSON, CONSENT, CHECK, FINISHED = range(1, 6)
 """The five steps of a visit."""
 
-_SMALL_BUTTON = 22.0
-_BAR_BUTTON = 44.0
+_SMALL_BUTTON = 25.0
+_BAR_BUTTON = 50.0
 
 
 class Page:
@@ -106,7 +106,7 @@ class Page:
 
     def _choices(self, top: Box) -> None:
         """Language and size of the text, at the right."""
-        width = self.look.px(_SMALL_BUTTON * (1.2 if self.look.large else 1.0))
+        width = self.look.px(_SMALL_BUTTON * (1.16 if self.look.large else 1.0))
         right = top._replace(left=top.right - width)
         left = right._replace(left=right.left - self.gap - width, right=right.left - self.gap)
         self.button("language", left, self.words("frame.other_language"), LABEL, colour=INK)
@@ -130,7 +130,9 @@ class Page:
             if named or number == now:
                 block = typeset(look, name, LABEL if number == now else SMALL, width + 1)
                 colour = INK if number == now else SOFT_INK
-                canvas.write(block, Box(x + space, top.top, x + space + width + 1, top.bottom), colour, PAPER, left=True)
+                canvas.write(
+                    block, Box(x + space, top.top, x + space + width + 1, top.bottom), colour, PAPER, left=True
+                )
                 x += space + width
             if number < len(names):
                 canvas.stroke([(x + space, middle), (x + space + dash, middle)], self.edge, LINE)
@@ -156,7 +158,7 @@ class Page:
 
     def _bar(self, bar: Box, reception: bool, stop: bool) -> None:
         """Reception at the left, stop at the right, the footer between."""
-        width = self.look.px(_BAR_BUTTON * (1.3 if self.look.large else 1.0))
+        width = self.look.px(_BAR_BUTTON * (1.2 if self.look.large else 1.0))
         footer = bar
         if reception:
             self.button("reception", bar._replace(right=bar.left + width), self.words("frame.reception"))

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from firmware.screens.drawn import Box
 from firmware.screens.frame import Page
 from firmware.screens.icons import Icon
-from firmware.screens.theme import ANSWER, HINT, INK, PAPER, SMALL, SOFT_INK, TEAL, TITLE
+from firmware.screens.theme import ANSWER, HINT, INK, PAPER, QUESTION, SMALL, SOFT_INK, TEAL, TITLE
 from firmware.screens.typeset import typeset
 
 _ICON = 32.0
-_SMALLEST_ICON = 15.0
+_SMALLEST_ICON = 13.0
 _ACTION = 21.0
 
 
@@ -44,10 +44,11 @@ def tell(page: Page, message: Message) -> None:
         height = look.px(_ACTION)
         _offer(page, message.actions, body.foot(height))
         body = body.above(height + page.gap)
+    short = len(typeset(look, message.title, TITLE, body.width).lines) == 1
     blocks = [
         (typeset(look, text, style, body.width), colour)
         for text, style, colour in (
-            (message.title, TITLE, INK),
+            (message.title, TITLE if short else QUESTION, INK),
             (message.lead, ANSWER, message.colour),
             (message.hint, HINT, SOFT_INK),
             (message.remark, SMALL, SOFT_INK),

@@ -24,7 +24,9 @@ class OutOfOrder:
         page = Page(look, bare=True)
         staff = page.body.foot(page.body.height * 2 // 5)
         words = page.words
-        message = Message(tool, words("out_of_order.title"), words("out_of_order.lead"), words("out_of_order.other_language"))
+        message = Message(
+            tool, words("out_of_order.title"), words("out_of_order.lead"), words("out_of_order.other_language")
+        )
         page.body = page.body.above(staff.height + page.gap)
         tell(page, message)
         text = f"{words('out_of_order.technician')}  {words('out_of_order.code', code=self.code)}\n{self.advice}"

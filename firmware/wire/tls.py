@@ -84,9 +84,10 @@ class SecureChannel:
         return self._channel.output()
 
     def send(self, kind: int, request: int, body: bytes, now: int) -> None:
-        """Send one message. Raises Malformed where it breaks the catalogue; without a connection it is dropped."""
+        """Send one message. Raises Malformed where it breaks the catalogue. After `Secured`; dropped once
+        the connection is over."""
         message = pack(kind, request, body)
-        if self._tls is not None and self._secured:
+        if self._tls is not None:
             self._tls.write(message)
             self._channel.send(self._outgoing.read(), now)
 

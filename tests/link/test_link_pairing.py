@@ -86,6 +86,16 @@ def test_a_request_moved_to_another_readers_certificate_is_refused(
         issue_local_identity(bridge, pack_request(csr, signature, chain), roots(tmp_path / "other"))
 
 
+def test_a_reader_that_does_not_hold_the_key_it_asks_for_is_refused(bridge: BridgeIdentity, reader: Path) -> None:
+    """The maker's key vouches for a request whose own signature is wrong."""
+    maker_key = serialization.load_pem_private_key((reader / "idevid" / "key.pem").read_bytes(), None)
+    assert isinstance(maker_key, ec.EllipticCurvePrivateKey)
+    csr, _, chain = unpack_request(request_identity(reader))
+    wrong = csr[:-1] + bytes([csr[-1] ^ 1])
+    with pytest.raises(PairingRefused, match="does not hold the key"):
+        issue_local_identity(bridge, pack_request(wrong, es256(maker_key, proof(wrong)), chain), roots(reader))
+
+
 def test_an_identity_key_cannot_vouch_for_a_reader_as_an_issuer(bridge: BridgeIdentity, reader: Path) -> None:
     """A genuine reader's maker certificate is no authority: what it issues is worth nothing."""
     maker_key = serialization.load_pem_private_key((reader / "idevid" / "key.pem").read_bytes(), None)

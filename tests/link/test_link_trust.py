@@ -83,28 +83,22 @@ async def test_a_reader_whose_identity_has_expired_is_refused(bench: Bench, tmp_
 
 async def test_another_bridge_of_the_same_authority_is_refused_by_the_reader(bench: Bench, tmp_path: Path) -> None:
     """Right authority, right role, another bridge's name."""
-    ca_key = serialization.load_pem_private_key((bench.identity.folder / "ca.key").read_bytes(), None)
-    assert isinstance(ca_key, ec.EllipticCurvePrivateKey)
-    key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.SERIAL_NUMBER, bytes(16).hex())]))
-        .issuer_name(x509.load_der_x509_certificate(bench.identity.authority).subject)
-        .public_key(key.public_key())
-        .serial_number(2)
-        .not_valid_before(now)
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=True)
-        .sign(ca_key, hashes.SHA256())
-    )
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (tmp_path / "key.pem").write_bytes(pem)
-    (tmp_path / "chain.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     heard = Heard()
-    posing = Posing.of(bench.identity, tmp_path / "chain.pem", tmp_path / "key.pem")
+    posing = certified(bench, tmp_path, bytes(16).hex(), datetime.now(UTC))
     async with bench.bridge(posing), bench.reader(heard):
         await heard.until("link_down", reason="not_the_paired_bridge")
+
+
+async def test_a_reader_whose_clock_is_behind_still_knows_its_bridge(bench: Bench, tmp_path: Path) -> None:
+    bridge = certified(bench, tmp_path, bench.identity.bridge_id.hex(), datetime.now(UTC) + timedelta(days=300))
+    async with bench.bridge(bridge), bench.reader(Heard()) as link:
+        await link.settings()
+
+
+async def test_a_host_that_offers_older_tls_is_refused(bench: Bench) -> None:
+    heard = Heard()
+    async with bench.bridge(Outdated.of(bench.identity)), bench.reader(heard):
+        await heard.until("link_down", reason="tls: UNSUPPORTED_PROTOCOL")
 
 
 async def test_settings_of_another_bridge_id_are_refused_by_the_reader(bench: Bench) -> None:
@@ -125,6 +119,28 @@ def test_roles_of_reader_and_bridge_differ(bench: Bench) -> None:
     bridge = x509.load_pem_x509_certificate((bench.identity.folder / "bridge.pem").read_bytes())
     uses = [list(one.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) for one in (reader, bridge)]
     assert uses == [[ExtendedKeyUsageOID.SERVER_AUTH], [ExtendedKeyUsageOID.CLIENT_AUTH]]
+
+
+def certified(bench: Bench, folder: Path, name: str, since: datetime) -> BridgeIdentity:
+    """A host with a certificate of the bridge's authority for the name `name`, valid for a day from `since`."""
+    ca_key = serialization.load_pem_private_key((bench.identity.folder / "ca.key").read_bytes(), None)
+    assert isinstance(ca_key, ec.EllipticCurvePrivateKey)
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.SERIAL_NUMBER, name)]))
+        .issuer_name(x509.load_der_x509_certificate(bench.identity.authority).subject)
+        .public_key(key.public_key())
+        .serial_number(2)
+        .not_valid_before(since)
+        .not_valid_after(since + timedelta(days=1))
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=True)
+        .sign(ca_key, hashes.SHA256())
+    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "key.pem").write_bytes(pem)
+    (folder / "chain.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return Posing.of(bench.identity, folder / "chain.pem", folder / "key.pem")
 
 
 @dataclass(frozen=True)
@@ -156,6 +172,20 @@ class Posing(Anonymous):
     def tls_context(self) -> ssl.SSLContext:
         context = super().tls_context()
         context.load_cert_chain(self.chain, self.key)
+        return context
+
+
+@dataclass(frozen=True)
+class Outdated(BridgeIdentity):
+    """The right bridge, with TLS 1.2."""
+
+    @classmethod
+    def of(cls, identity: BridgeIdentity) -> "Outdated":
+        return cls(identity.folder, identity.bridge_id, identity.authority)
+
+    def tls_context(self) -> ssl.SSLContext:
+        context = super().tls_context()
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
         return context
 
 

@@ -8,7 +8,7 @@ from link_bench import NOW, SERIAL, Bench, Heard
 
 from firmware.link.answers import CertificateStatus
 from firmware.link.link import LinkDown
-from firmware.wire.messages import Malformed
+from firmware.wire.messages import DELIVER, LIMITS_MS, Malformed
 
 TOKEN = bytes(range(250)) * 3
 EVIDENCE = bytes(range(256)) * 18
@@ -46,9 +46,19 @@ async def test_a_refused_token_gives_its_reason(bench: Bench) -> None:
 async def test_a_desk_that_cannot_store_is_asked_again_until_it_can(bench: Bench) -> None:
     bench.desk.full_times = 1
     async with bench.bridge() as bridge, bench.reader(Heard()) as link:
+        began = time.monotonic()
         assert (await link.deliver(TOKEN, EVIDENCE)).accepted
+        assert time.monotonic() - began < LIMITS_MS[DELIVER] / 1000 / 2
     assert ("answer_failed", {"device": SERIAL, "question": 4, "reason": "DiskFull"}) in bridge.heard.events
     assert bench.desk.stored == [TOKEN]
+
+
+async def test_a_token_that_has_to_wait_keeps_its_place(bench: Bench) -> None:
+    bench.desk.full_times = 1
+    tokens = [bytes([number]) * 700 for number in range(3)]
+    async with bench.bridge(), bench.reader(Heard()) as link:
+        await asyncio.gather(*(link.deliver(token, EVIDENCE) for token in tokens))
+    assert bench.desk.accepted == tokens
 
 
 async def test_without_a_terminal_questions_fail_in_their_time(bench: Bench) -> None:
