@@ -153,6 +153,7 @@ async def set_stage(
             [sys.executable, "-m", "board.sim.card", "--control", str(tray_socket), "--trace", str(folders.apdu_trace)]
         )
         tray = Tray(tray_socket)
+        await tray.served()
         cable = await stack.enter_async_context(Cable(out / "cable"))
         await dock.open(out / "dock.sock")
         stack.push_async_callback(dock.close)

@@ -7,7 +7,7 @@ The rest answer the question that is being asked; touches while nothing is asked
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from board.contracts import Display, Point, Touch
@@ -17,12 +17,20 @@ from firmware.screens.look import Look
 from firmware.screens.reception_called import ReceptionCalled
 from firmware.screens.still_there import StillThere
 
-IDLE_S = 60.0
-"""A question left alone for so long is followed by "continue?"."""
-GIVE_UP_S = 30.0
-"""And that one, left alone, by the end of the visit."""
-TICK_S = 1.0
 SETTLE_S = 0.25
+"""A finger this soon after a new question was meant for the last one."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the reader waits for a patient, in seconds."""
+
+    idle: float = 60.0
+    """A question left alone for so long is followed by "continue?"."""
+    give_up: float = 30.0
+    """And that one, left alone, by the end of the visit."""
+    tick: float = 1.0
+    """How often it looks."""
 
 
 class Screen(Protocol):
@@ -37,11 +45,14 @@ class Screen(Protocol):
 class Patient:
     """Shows screens and waits for touches, in the language and size the patient chose."""
 
-    def __init__(self, display: Display, touch: Touch, host: Host, look: Look) -> None:
+    def __init__(
+        self, display: Display, touch: Touch, host: Host, look: Look, patience: Patience = Patience()
+    ) -> None:
         self._display = display
         self._touch = touch
         self._host = host
         self._look = look
+        self._patience = patience
         self._screen: Screen | None = None
         self._over: Screen | None = None  # lies over the visit's own screen: "continue?", "reception is called"
         self._drawn: Drawn | None = None
@@ -64,8 +75,8 @@ class Patient:
     async def ask(self, screen: Screen, *, same_question: bool = False) -> str:
         """Put a screen up and return the name of the area that is touched.
 
-        A finger that comes down right after a new question appeared was meant for the last one and is ignored;
-        `same_question` says that this is no new question (the next digit of a PIN).
+        Fingers of before, and within SETTLE_S, do not count; `same_question` says that this is no new question (the
+        next digit of a PIN), so that they do.
         """
         if not same_question:
             self._settled_at = float("inf")  # until it is painted
@@ -119,7 +130,7 @@ class Patient:
         """The next touch, or None when a question has been left alone for too long."""
         while True:
             try:
-                point = await asyncio.wait_for(self._touch.next(), TICK_S)
+                point = await asyncio.wait_for(self._touch.next(), self._patience.tick)
             except TimeoutError:
                 if self._left_alone():
                     return None
@@ -129,7 +140,9 @@ class Patient:
 
     def _left_alone(self) -> bool:
         quiet_s = time.monotonic() - self._quiet_since
-        return quiet_s > GIVE_UP_S if self._over is not None else self._asking and quiet_s > IDLE_S
+        if self._over is not None:
+            return quiet_s > self._patience.give_up
+        return self._asking and quiet_s > self._patience.idle
 
     async def _nobody_touches(self) -> None:
         if self._over is not None:

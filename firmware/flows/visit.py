@@ -111,7 +111,6 @@ async def check_in(kiosk: Kiosk, outcome: Outcome) -> Done:
     finally:
         await card.power_off()
 
-    await kiosk.patient.show(Checking())
     receipt = await deliver(visit, signed)
     outcome.ms |= {"host": receipt.host_ms, "token": outcome.ms.get("token", 0.0) + receipt.token_ms}
     if not receipt.accepted:

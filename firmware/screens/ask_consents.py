@@ -28,9 +28,9 @@ class AskConsents:
         page = Page(look, CONSENT, stop=True)
         rest = page.heading(page.words("ask_consents.title"), QUESTION, page.body, page.body.height * 31 // 100)
         answers = rest.foot(look.px(_ANSWER_LARGE if look.large else _ANSWER))
-        for answer, place in zip(_ANSWERS, answers.columns(len(_ANSWERS), page.gap), strict=True):
-            hint = None if look.large else page.words(f"ask_consents.{answer}_hint")
-            page.button(answer, place, page.words(f"ask_consents.{answer}"), ANSWER, hint=hint)
+        hints = None if look.large else {answer: page.words(f"ask_consents.{answer}_hint") for answer in _ANSWERS}
+        texts = {answer: page.words(f"ask_consents.{answer}") for answer in _ANSWERS}
+        page.choices(texts, answers.columns(len(_ANSWERS), page.gap), ANSWER, hints)
         between = rest.above(answers.height + page.gap)
         note = between.foot(look.px(_NOTE))
         page.note(note, page.words("ask_consents.free"), LABEL if look.large else ACTION, GOOD, GOOD_TINT)

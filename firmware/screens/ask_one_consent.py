@@ -30,13 +30,13 @@ class AskOneConsent:
     def draw(self, look: Look) -> Drawn:
         page = Page(look, CONSENT, stop=True)
         answers = page.body.foot(look.px(_ANSWER_LARGE if look.large else _ANSWER))
-        for answer, place in zip(_ANSWERS, answers.columns(len(_ANSWERS), 2 * page.gap), strict=True):
-            page.button(answer, place, page.words(f"ask_one_consent.{answer}"), ANSWER)
+        texts = {answer: page.words(f"ask_one_consent.{answer}") for answer in _ANSWERS}
+        page.choices(texts, answers.columns(len(_ANSWERS), 2 * page.gap), ANSWER)
         rest = page.body.above(answers.height + page.gap)
         note = rest.foot(look.px(_NOTE))
         page.note(note, page.words("ask_one_consent.free"), LABEL if look.large else ACTION, GOOD, GOOD_TINT)
         rest = rest.above(note.height + page.gap)
-        title = page.words("ask_one_consent.title", item=self.item.title(page.words))
+        title = page.words("ask_one_consent.title", records=self.item.records(page.words))
         count = page.words("ask_one_consent.count", index=self.index, count=self.count)
         above = typeset(look, count, LABEL, rest.width)
         below = typeset(look, self.item.extent(page.words), HINT if look.large else LEAD, rest.width)

@@ -38,7 +38,7 @@ _VEIL = 150
 """How much of the room around the face is covered, of 255."""
 _STEPS = 40
 """Positions of the ring."""
-_HINTS = {"many_faces": "alone", "camera_gone": "use_pin"}
+_HINTS = {"no_face": "mask", "too_far": "mask", "off_centre": "mask", "many_faces": "alone", "camera_gone": "use_pin"}
 
 
 def camera_view(look: Look, preview: Image.Image | None, guidance: str, progress: float, pin: bool) -> Drawn:
@@ -86,13 +86,16 @@ def _advice(page: Page, box: Box, guidance: str, pin: bool) -> None:
     page.canvas.panel(box, ground)
     inner = box.inset(page.gap, page.gap)
     what = typeset(page.look, page.words(f"look_at_camera.{guidance}"), QUESTION, inner.width, inner.height * 7 // 10)
-    hint = _HINTS.get(guidance, "mask")
-    if hint == "use_pin" and not pin:
-        hint = "see_reception"
-    why = typeset(page.look, page.words(f"look_at_camera.{hint}"), HINT, inner.width, inner.height - what.height)
-    pair = inner.middle(inner.width, what.height + page.gap // 2 + why.height)
-    page.canvas.write(what, pair.strip(what.height), ink, ground)
-    page.canvas.write(why, pair.foot(why.height), ink, ground)
+    blocks = [what]
+    hint = _HINTS.get(guidance)
+    if hint is not None:
+        hint = "see_reception" if hint == "use_pin" and not pin else hint
+        room = inner.height - what.height - page.gap // 2
+        blocks.append(typeset(page.look, page.words(f"look_at_camera.{hint}"), HINT, inner.width, room))
+    group = inner.middle(inner.width, sum(block.height for block in blocks) + page.gap // 2 * (len(blocks) - 1))
+    for block in blocks:
+        page.canvas.write(block, group.strip(block.height), ink, ground)
+        group = group.below(block.height + page.gap // 2)
 
 
 def _oval(width: int, height: int) -> Box:

@@ -17,6 +17,10 @@ class ConsentItem:
         """What it is."""
         return words(f"consent.{self.key}")
 
+    def records(self, words: Words) -> str:
+        """What it is, within a question."""
+        return words(f"consent.{self.key}_records")
+
     def whole(self, words: Words) -> str:
         """Both in one."""
         if self.years is None:

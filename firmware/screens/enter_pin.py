@@ -21,7 +21,7 @@ from firmware.screens.theme import (
     TINT,
     WHITE,
 )
-from firmware.screens.typeset import typeset
+from firmware.screens.typeset import alike, typeset
 
 _LENGTH = 4
 _FULL_TRIES = 3
@@ -48,7 +48,8 @@ class EnterPin:
         page = Page(look, PERSON, stop=True)
         self._keypad(page, page.body._replace(left=page.body.right - look.px(_PAD)))
         left = page.body._replace(right=page.body.right - look.px(_PAD) - 2 * page.gap)
-        other_way = left.foot(look.px(_OTHER_WAY))
+        key = (left.height - 3 * page.gap) // 4
+        other_way = left.foot(look.px(_OTHER_WAY) if look.large else key)
         page.button("face", other_way, page.words("enter_pin.face"), ANSWER)
         self._question(page, left.above(other_way.height + page.gap))
         return page.drawn()
@@ -83,13 +84,15 @@ class EnterPin:
 
     def _keypad(self, page: Page, pad: Box) -> None:
         places = [place for row in pad.rows(4, page.gap) for place in row.columns(3, page.gap)]
+        words = [page.words(f"enter_pin.{key}") for key in ("erase", "next")]
+        style = alike(page.look, words, ANSWER, places[0].width - 2 * page.gap, places[0].height)
         for key, place in zip(_KEYS, places, strict=True):
             if key == "next" and self.digits == _LENGTH:
-                page.button(key, place, page.words("enter_pin.next"), ANSWER, filled=True)
+                page.button(key, place, page.words("enter_pin.next"), style, filled=True)
             elif key == "next":
-                page.note(place, page.words("enter_pin.next"), ANSWER, SOFT_INK, RESTING)
+                page.note(place, page.words("enter_pin.next"), style, SOFT_INK, RESTING)
                 page.areas[key] = place
             elif key == "erase":
-                page.button(key, place, page.words("enter_pin.erase"), ANSWER, colour=INK)
+                page.button(key, place, page.words("enter_pin.erase"), style, colour=INK)
             else:
                 page.button(key, place, key, QUESTION, colour=INK)

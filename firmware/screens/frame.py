@@ -1,6 +1,7 @@
 """What every screen shares: the steps above, language and size of the text, reception and stop below."""
 
 import re
+from collections.abc import Iterable, Mapping
 
 from firmware.screens.canvas import Canvas
 from firmware.screens.drawn import Box, Drawn
@@ -27,14 +28,17 @@ from firmware.screens.theme import (
     Style,
     font,
 )
-from firmware.screens.typeset import typeset
+from firmware.screens.typeset import alike, typeset
 from firmware.screens.words import words
 
 CARD, PERSON, CONSENT, CHECK, FINISHED = range(1, 6)
 """The five steps of a visit."""
 
 _SMALL_BUTTON = 25.0
-_BAR_BUTTON = 50.0
+_RECEPTION = 50.0
+_STOP = 36.0
+_INSET = (2.5, 1.0)
+"""Millimetres between a button's edge and its text, across and down."""
 
 
 class Page:
@@ -76,7 +80,7 @@ class Page:
         """Something to touch, called `name`; `hint` is set small under its text."""
         ink, ground = (WHITE, colour) if filled else (colour, WHITE)
         self.canvas.panel(box, ground, colour, self.edge)
-        inner = box.inset(self.look.px(2.5), self.look.px(1.0))
+        inner = box.inset(self.look.px(_INSET[0]), self.look.px(_INSET[1]))
         block = typeset(self.look, text, style, inner.width, inner.height)
         if hint is None:
             self.canvas.write(block, inner, ink, ground)
@@ -88,10 +92,24 @@ class Page:
             self.canvas.write(below, pair.foot(below.height), WHITE if filled else SOFT_INK, ground)
         self.areas[name] = box
 
+    def choices(
+        self, texts: Mapping[str, str], places: Iterable[Box], style: Style, hints: Mapping[str, str] | None = None
+    ) -> None:
+        """Buttons of the same weight: area name -> text, and perhaps a hint for each."""
+        places = tuple(places)
+        across, down = self.look.px(_INSET[0]), self.look.px(_INSET[1])
+        inner = places[0].inset(across, down)
+        lost = (
+            0 if hints is None else max(typeset(self.look, hint, SMALL, inner.width).height for hint in hints.values())
+        )
+        style = alike(self.look, texts.values(), style, inner.width, inner.height - lost)
+        for (name, text), place in zip(texts.items(), places, strict=True):
+            self.button(name, place, text, style, hint=None if hints is None else hints[name])
+
     def note(self, box: Box, text: str, style: Style, ink: str = DARK_TEAL, ground: str = TINT) -> None:
         """A remark on a ground of its own; nothing to touch."""
         self.canvas.panel(box, ground)
-        inner = box.inset(self.look.px(2.5), self.look.px(1.0))
+        inner = box.inset(self.look.px(_INSET[0]), self.look.px(_INSET[1]))
         self.canvas.write(typeset(self.look, text, style, inner.width, inner.height), inner, ink, ground)
 
     def heading(self, text: str, style: Style, box: Box, height: int) -> Box:
@@ -158,12 +176,14 @@ class Page:
 
     def _bar(self, bar: Box, reception: bool, stop: bool) -> None:
         """Reception at the left, stop at the right, the footer between."""
-        width = self.look.px(_BAR_BUTTON * (1.2 if self.look.large else 1.0))
+        wider = 1.2 if self.look.large else 1.0
         footer = bar
         if reception:
+            width = self.look.px(_RECEPTION * wider)
             self.button("reception", bar._replace(right=bar.left + width), self.words("frame.reception"))
             footer = footer._replace(left=bar.left + width + self.gap)
         if stop:
+            width = self.look.px(_STOP * wider)
             self.button("stop", bar._replace(left=bar.right - width), self.words("frame.stop"), colour=INK)
             footer = footer._replace(right=bar.right - width - self.gap)
         if self.look.footer is not None:

@@ -75,5 +75,4 @@ def _offer(page: Page, actions: Sequence[Action], row: Box) -> None:
     space = 2 * page.gap
     width = (row.width - space) // 2
     places = row.middle(width * len(actions) + space * (len(actions) - 1), row.height).columns(len(actions), space)
-    for action, box in zip(actions, places, strict=True):
-        page.button(action.area, box, action.text, ANSWER)
+    page.choices({action.area: action.text for action in actions}, places, ANSWER)

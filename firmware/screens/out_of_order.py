@@ -9,6 +9,7 @@ from firmware.screens.icons import tool
 from firmware.screens.look import Look
 from firmware.screens.message import Message, tell
 from firmware.screens.theme import BAND, INK, SMALL
+from firmware.screens.typeset import typeset
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,15 @@ class OutOfOrder:
 
     def draw(self, look: Look) -> Drawn:
         page = Page(look, bare=True)
-        staff = page.body.foot(page.body.height * 2 // 5)
         words = page.words
         message = Message(
             tool, words("out_of_order.title"), words("out_of_order.lead"), words("out_of_order.other_language")
         )
+        text = f"{words('out_of_order.technician')}  {words('out_of_order.code', code=self.code)}\n{self.advice}"
+        lines = typeset(look, text, SMALL, page.body.width - 2 * page.gap, page.body.height // 2)
+        staff = page.body.foot(lines.height + 2 * page.gap)
+        page.canvas.panel(staff, BAND)
+        page.canvas.write(lines, staff, INK, BAND)
         page.body = page.body.above(staff.height + page.gap)
         tell(page, message)
-        text = f"{words('out_of_order.technician')}  {words('out_of_order.code', code=self.code)}\n{self.advice}"
-        page.note(staff, text, SMALL, INK, BAND)
         return page.drawn()

@@ -37,7 +37,7 @@ CORNER = 3.4
 EDGE = 0.5
 LARGE = 1.35
 
-_FONTS = Path("/usr/share/fonts/truetype/bizud-gothic")
+FONTS = Path("/usr/share/fonts/truetype/bizud-gothic")
 _PACKAGE = "fonts-morisawa-bizud-gothic"
 
 
@@ -73,9 +73,9 @@ LABEL = Style("small", 4.6, 4.2, bold=True, leading=1.22)
 
 
 @cache
-def font(bold: bool, px: int) -> ImageFont.FreeTypeFont:
+def font(bold: bool, px: int, folder: Path = FONTS) -> ImageFont.FreeTypeFont:
     """BIZ UDPGothic at `px` pixels. Raises FontMissing."""
-    file = _FONTS / f"BIZUDPGothic-{'Bold' if bold else 'Regular'}.ttf"
+    file = folder / f"BIZUDPGothic-{'Bold' if bold else 'Regular'}.ttf"
     try:
         return ImageFont.truetype(file, px, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:

@@ -2,7 +2,8 @@
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from PIL import ImageFont
 
@@ -41,6 +42,12 @@ def typeset(look: Look, text: str, style: Style, width: int, height: int | None 
         if block.width <= width and (height is None or block.height <= height):
             return block
     return _set(look, _breakable(text), style, style.smallest, width)
+
+
+def alike(look: Look, texts: Iterable[str], style: Style, width: int, height: int) -> Style:
+    """`style` at the size that lets every one of `texts` fit, so that none outweighs another."""
+    size = min(typeset(look, text, style, width, height).size_mm for text in texts)
+    return replace(style, size=size / (LARGE if look.large else 1.0))
 
 
 def _set(look: Look, text: str, style: Style, size_mm: float, width: int) -> Block:

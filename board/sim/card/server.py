@@ -14,6 +14,7 @@ One JSON object a line each way:
 
 import asyncio
 import json
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,9 @@ from board.sim.card.vpcd import converse
 LINE_CAP = 4096
 PATIENCE_S = 10.0
 """A reader that has not taken the card by then is not there."""
+AWAY_S = 0.8
+"""A tray stays empty for so long. pcscd looks every 0.4 s: a card exchanged between two looks is not seen to have left,
+and if a client noticed first, pcscd never sees the next card."""
 _RETRY_S = 0.05
 
 
@@ -74,6 +78,7 @@ class TrayServer:
         self._card: VirtualCard | None = None
         self._lying: asyncio.Task[None] | None = None
         self._taken = asyncio.Event()
+        self._empty_since = time.monotonic() - AWAY_S
         self._lift_after = _LiftAfter()
 
     def place(self, name: str) -> None:
@@ -148,6 +153,7 @@ class TrayServer:
     async def _lie(self, card: VirtualCard) -> None:
         """Lie before the reader until lifted; a reader that went away is waited for."""
         try:
+            await asyncio.sleep(self._empty_since + AWAY_S - time.monotonic())
             while True:
                 with suppress(OSError, asyncio.IncompleteReadError):
                     await self._be_read(card)
@@ -155,6 +161,7 @@ class TrayServer:
         except _Lifted:
             pass
         finally:
+            self._empty_since = time.monotonic()
             self._trace.event("lifted")
 
     async def _be_read(self, card: VirtualCard) -> None:

@@ -1,0 +1,255 @@
+"""A visit in this process: the virtual reader's screen, finger and camera, a virtual card, and a terminal in memory."""
+
+import asyncio
+import json
+import shutil
+import socket
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from board.contracts import CardGone, Frame, Light, ReaderAbsent
+from board.sim.camera import DockCardFace
+from board.sim.card.chip import VirtualCard
+from board.sim.card.data import COUNTERS, CardData
+from board.sim.card.files import Counters
+from board.sim.card.trace import Trace
+from board.sim.display import DockDisplay, DockTouch
+from board.sim.dock import Dock
+from firmware.flows.face_worker import FaceWorker
+from firmware.flows.host import Host
+from firmware.flows.kiosk import Kiosk, Outcome
+from firmware.flows.patient import SETTLE_S, Patience, Patient, Screen
+from firmware.flows.pipe import Caller, Message, Pipe, answer_calls
+from firmware.flows.visit import receive_patient
+from firmware.policy import FacilityKind
+from firmware.screens.look import Look
+from firmware.token.anchors import TrustAnchors
+
+BRIDGE, NONCE, CTI = b"b" * 16, b"n" * 32, b"c" * 16
+LOOK = Look()
+
+
+class MemoryTray:
+    """CardReader over a virtual card in this process."""
+
+    def __init__(self) -> None:
+        self.absent: str | None = None
+        """Set: there is no reader, and this is the advice."""
+        self.trace: list[str] = []
+        self.lift_after: int | None = None
+        """Commands the card still answers before it is lifted."""
+        self._card: VirtualCard | None = None
+        self._changed = asyncio.Event()
+
+    def place(self, folder: Path, change: Callable[[CardData], CardData] = lambda data: data) -> None:
+        self._card = VirtualCard(change(CardData.load(folder)), Counters(folder / COUNTERS), Trace(self.trace.append))
+        self._change()
+
+    def lift(self) -> None:
+        if self._card is not None:
+            self._card.power_off()
+        self._card = None
+        self._change()
+
+    async def check(self) -> None:
+        if self.absent:
+            raise ReaderAbsent(self.absent)
+
+    async def inserted(self) -> None:
+        while self._card is None:
+            await self._changed.wait()
+
+    async def removed(self) -> None:
+        while self._card is not None:
+            await self._changed.wait()
+
+    async def connect(self) -> "MemorySession":
+        if self._card is None:
+            raise CardGone
+        self._card.power_on()
+        return MemorySession(self, asyncio.get_running_loop())
+
+    async def close(self) -> None:
+        self.lift()
+
+    def answer(self, apdu: bytes, loop: asyncio.AbstractEventLoop) -> bytes:
+        if self.lift_after == 0:
+            loop.call_soon_threadsafe(self.lift)
+            self.lift_after = None
+            self._card = None
+        if self._card is None:
+            raise CardGone
+        if self.lift_after is not None:
+            self.lift_after -= 1
+        return self._card.transmit(apdu)
+
+    def _change(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+@dataclass
+class MemorySession:
+    """CardSession on a MemoryTray."""
+
+    tray: MemoryTray
+    loop: asyncio.AbstractEventLoop
+    atr: bytes = VirtualCard.atr
+    extended: bool = True
+
+    def transmit(self, apdu: bytes) -> bytes:
+        return self.tray.answer(apdu, self.loop)
+
+    def close(self) -> None:
+        card = self.tray._card
+        if card is not None:
+            card.power_off()
+
+
+@dataclass
+class Terminal:
+    """What the terminal answers, and what it got."""
+
+    certificate: str = "good"
+    validity: int = 1
+    silent: bool = False
+    accepts: bool = True
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared: deliveries wait."""
+    delivered: list[Message] = field(default_factory=list)
+    called: int = 0
+
+    async def answer(self, question: Message) -> Message:
+        if self.silent:
+            return {"silent": "no answer in time"}
+        match question["call"]:
+            case "open_visit":
+                return {
+                    "bridge_id": BRIDGE,
+                    "nonce": NONCE,
+                    "cti": CTI,
+                    "facility": FacilityKind.MEDICAL.value,
+                    "today": date(2026, 11, 23).isoformat(),
+                }
+            case "identify":
+                return {"registered": True, "certificate": self.certificate, "validity": self.validity}
+            case "deliver":
+                self.delivered.append(question)
+                await self.answers.wait()
+                refusal = None if self.accepts else "nonce_used"
+                return {"accepted": self.accepts, "refusal": refusal, "token_ms": 1.0, "host_ms": 2.0}
+            case "call_reception":
+                self.called += 1
+                return {}
+        raise AssertionError(question["call"])
+
+
+class Lamp:
+    """Indicator that remembers."""
+
+    def __init__(self) -> None:
+        self.shown: list[Light] = []
+
+    def show(self, light: Light) -> None:
+        self.shown.append(light)
+
+
+class FlowRig:
+    """One patient at the virtual reader. `async with rig.visit() as ...`: see, tap, ended."""
+
+    def __init__(self, dock: Dock, folder: Path, cards: Path, face: FaceWorker, anchors: TrustAnchors) -> None:
+        self.dock = dock
+        self.tray = MemoryTray()
+        self.terminal = Terminal()
+        self.terminal.answers.set()
+        self.lamp = Lamp()
+        self.patience = Patience()
+        self.screen: Screen | None = None
+        self.pictures: list[tuple[str, bytes]] = []
+        self._folder = folder
+        self._cards = cards
+        self._face = face
+        self._anchors = anchors
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._changed = asyncio.Event()
+        self.visit: asyncio.Task[Outcome] | None = None
+
+    async def open(self) -> None:
+        """A patient process's worth of parts, waiting for a card."""
+        self.dock.on_show = self._saw
+        socket_file = self._folder / "dock"
+        ours, theirs = socket.socketpair()
+        terminal, caller = await Pipe.over(ours), Caller(await Pipe.over(theirs))
+        host = Host(caller)
+        display = await DockDisplay.connect(socket_file, LOOK.size)
+        touch = await DockTouch.connect(socket_file)
+        patient = Patient(display, touch, host, LOOK, self.patience)
+        kiosk = Kiosk(
+            patient, self.tray, DockCardFace(socket_file), self.lamp, self._face, host, self._anchors
+        )
+        self._run(answer_calls(terminal, self.terminal.answer), caller.run(), patient.run())
+        self.visit = asyncio.create_task(receive_patient(kiosk))
+
+    async def close(self) -> None:
+        for task in (*self._tasks, *([self.visit] if self.visit else [])):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def place(self, persona: str, change: Callable[[CardData], CardData] = lambda data: data) -> None:
+        """Lay a fresh copy of a persona's card on the tray."""
+        folder = self._folder / f"{persona}-{len(list(self._folder.iterdir()))}"
+        shutil.copytree(self._cards / persona, folder)
+        self.dock.number_b = json.loads((folder / "card.json").read_text("utf-8"))["number_b"]
+        self.tray.place(folder, change)
+
+    def show_to_camera(self, frame: Frame) -> None:
+        self.dock.sees = frame
+
+    async def see(self, name: str) -> None:
+        """Wait until the screen shows `name`."""
+        async with asyncio.timeout(20):
+            while not self.pictures or self.pictures[-1][0] != name:
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def tap(self, screen: Screen, area: str) -> None:
+        """Wait for `screen`, wait until its question counts, tap `area`, and see another picture."""
+        await self.see(screen.name)
+        await asyncio.sleep(SETTLE_S + 0.1)  # a patient's reaction: the reader ignores a faster finger
+        await self.tap_at_once(screen, area)
+
+    async def tap_at_once(self, screen: Screen, area: str) -> None:
+        left, top, right, bottom = screen.draw(LOOK).areas[area]
+        shown = len(self.pictures)
+        self.dock.touch((left + right) // 2, (top + bottom) // 2)
+        async with asyncio.timeout(20):
+            while len(self.pictures) == shown:
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def ended(self) -> Outcome:
+        """Take the card away if it is there, and the visit's outcome."""
+        assert self.visit is not None
+        self.tray.lift()
+        async with asyncio.timeout(20):
+            return await self.visit
+
+    def seen(self) -> list[str]:
+        """Names of the screens shown, each once in a row."""
+        names: list[str] = []
+        for name, _ in self.pictures:
+            if not names or names[-1] != name:
+                names.append(name)
+        return names
+
+    def _saw(self, name: str, picture: Any) -> None:
+        self.pictures.append((name, picture.tobytes() if name != "look_at_camera" else b""))
+        self._changed.set()
+
+    def _run(self, *work: Coroutine[Any, Any, None]) -> None:
+        self._tasks += [asyncio.create_task(one) for one in work]
