@@ -102,8 +102,11 @@ async def bridge_killed(script: Script, people: People) -> None:
     await agree(script)
     await script.event(bridge.log, "token_stored", stored_before)
     await bridge.kill()
+    await cable.unplug()  # what was held back is lost: the reader never hears that its token is stored
     await cable.release()
+    await cable.plug()
     await bridge.start()
+    await script.event(bridge.log, "token_repeated", stored_before)
     await take_card(script)
 
 

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from firmware.screens.consent_item import ConsentItem
+from firmware.screens.consent_note import HEIGHT, consent_note
 from firmware.screens.drawn import Box, Drawn
 from firmware.screens.frame import CONSENT, Page
 from firmware.screens.look import Look
-from firmware.screens.theme import ACTION, ANSWER, GOOD, GOOD_TINT, HINT, INK, LABEL, QUESTION, SOFT_INK, TINT
+from firmware.screens.theme import ACTION, ANSWER, HINT, INK, QUESTION, SOFT_INK, TINT
 from firmware.screens.typeset import typeset
 
 _ANSWERS = ("agree_all", "choose", "agree_none")
 _ANSWER = 25.0
 _ANSWER_LARGE = 22.0
-_NOTE = 11.0
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class AskConsents:
         texts = {answer: page.words(f"ask_consents.{answer}") for answer in _ANSWERS}
         page.choices(texts, answers.columns(len(_ANSWERS), page.gap), ANSWER, hints)
         between = rest.above(answers.height + page.gap)
-        note = between.foot(look.px(_NOTE))
-        page.note(note, page.words("ask_consents.free"), LABEL if look.large else ACTION, GOOD, GOOD_TINT)
+        note = between.foot(look.px(HEIGHT))
+        consent_note(page, note)
         between = between.above(note.height + page.gap)
         if look.large:
             self._one_line(page, between.below(page.gap // 2))

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from firmware.screens.consent_item import ConsentItem
+from firmware.screens.consent_note import HEIGHT, consent_note
 from firmware.screens.drawn import Drawn
 from firmware.screens.frame import CONSENT, Page
 from firmware.screens.look import Look
-from firmware.screens.theme import ACTION, ANSWER, GOOD, GOOD_TINT, HINT, INK, LABEL, LEAD, PAPER, QUESTION, SOFT_INK
+from firmware.screens.theme import ANSWER, HINT, INK, LABEL, LEAD, PAPER, QUESTION, SOFT_INK
 from firmware.screens.typeset import typeset
 
 _ANSWERS = ("agree", "disagree")
 _ANSWER = 25.0
 _ANSWER_LARGE = 22.0
-_NOTE = 11.0
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class AskOneConsent:
         texts = {answer: page.words(f"ask_one_consent.{answer}") for answer in _ANSWERS}
         page.choices(texts, answers.columns(len(_ANSWERS), 2 * page.gap), ANSWER)
         rest = page.body.above(answers.height + page.gap)
-        note = rest.foot(look.px(_NOTE))
-        page.note(note, page.words("ask_one_consent.free"), LABEL if look.large else ACTION, GOOD, GOOD_TINT)
+        note = rest.foot(look.px(HEIGHT))
+        consent_note(page, note)
         rest = rest.above(note.height + page.gap)
         title = page.words("ask_one_consent.title", records=self.item.records(page.words))
         count = page.words("ask_one_consent.count", index=self.index, count=self.count)

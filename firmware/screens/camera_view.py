@@ -85,9 +85,10 @@ def _advice(page: Page, box: Box, guidance: str, pin: bool) -> None:
     ink, ground = {"good": (GOOD, GOOD_TINT), "camera_gone": (CARE, CARE_TINT)}.get(guidance, (DARK_TEAL, TINT))
     page.canvas.panel(box, ground)
     inner = box.inset(page.gap, page.gap)
-    what = typeset(page.look, page.words(f"look_at_camera.{guidance}"), QUESTION, inner.width, inner.height * 7 // 10)
-    blocks = [what]
     hint = _HINTS.get(guidance)
+    height = inner.height if hint is None else inner.height * 7 // 10
+    what = typeset(page.look, page.words(f"look_at_camera.{guidance}"), QUESTION, inner.width, height)
+    blocks = [what]
     if hint is not None:
         hint = "see_reception" if hint == "use_pin" and not pin else hint
         room = inner.height - what.height - page.gap // 2

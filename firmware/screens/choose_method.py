@@ -24,12 +24,13 @@ class ChooseMethod:
 
     def draw(self, look: Look) -> Drawn:
         page = Page(look, PERSON, stop=True)
-        rest = page.heading(page.words("choose_method.title"), QUESTION, page.body, page.body.height * 2 // 5)
         ways: list[tuple[str, Icon]] = []
         if self.face:
             ways.append(("face", face_in(TEAL, WHITE)))
         if self.pin:
             ways.append(("pin", pin))
+        title = "title" if len(ways) == 2 else "only_title"
+        rest = page.heading(page.words(f"choose_method.{title}"), QUESTION, page.body, page.body.height * 2 // 5)
         if len(ways) == 2:
             change = typeset(look, page.words("choose_method.change"), HINT, rest.width)
             page.canvas.write(change, rest.foot(change.height), SOFT_INK, PAPER)

@@ -76,7 +76,6 @@ LABEL = Style("small", 4.6, 4.2, bold=True, leading=1.22)
 def font(bold: bool, px: int, folder: Path = FONTS) -> ImageFont.FreeTypeFont:
     """BIZ UDPGothic at `px` pixels. Raises FontMissing."""
     file = folder / f"BIZUDPGothic-{'Bold' if bold else 'Regular'}.ttf"
-    try:
-        return ImageFont.truetype(file, px, layout_engine=ImageFont.Layout.BASIC)
-    except OSError as error:
-        raise FontMissing(file, _PACKAGE) from error
+    if not file.is_file():
+        raise FontMissing(file, _PACKAGE)
+    return ImageFont.truetype(file, px, layout_engine=ImageFont.Layout.BASIC)

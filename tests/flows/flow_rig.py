@@ -194,6 +194,12 @@ class FlowRig:
         self._run(answer_calls(terminal, self.terminal.answer), caller.run(), patient.run())
         self.visit = asyncio.create_task(receive_patient(kiosk))
 
+    def fresh(self, patience: Patience = Patience()) -> "FlowRig":
+        """Another visit at the same reader, not open yet."""
+        rig = FlowRig(self.dock, self._folder, self._cards, self._face, self._anchors)
+        rig.patience = patience
+        return rig
+
     async def close(self) -> None:
         for task in (*self._tasks, *([self.visit] if self.visit else [])):
             task.cancel()
@@ -219,23 +225,34 @@ class FlowRig:
 
     async def tap(self, screen: Screen, area: str) -> None:
         """Wait for `screen`, wait until its question counts, tap `area`, and see another picture."""
+        await self.tap_in(LOOK, screen, area)
+
+    async def tap_in(self, look: Look, screen: Screen, area: str) -> None:
+        """The same, where the patient has chosen another language or size."""
         await self.see(screen.name)
         await asyncio.sleep(SETTLE_S + 0.1)  # a patient's reaction: the reader ignores a faster finger
-        await self.tap_at_once(screen, area)
+        await self.tap_at_once(screen, area, look)
 
-    async def tap_at_once(self, screen: Screen, area: str) -> None:
-        left, top, right, bottom = screen.draw(LOOK).areas[area]
-        shown = len(self.pictures)
+    async def tap_at_once(self, screen: Screen, area: str, look: Look = LOOK) -> None:
+        """Tap and see another picture."""
+        left, top, right, bottom = screen.draw(look).areas[area]
         self.dock.touch((left + right) // 2, (top + bottom) // 2)
+        await self.next_picture()
+
+    async def next_picture(self) -> None:
+        shown = len(self.pictures)
         async with asyncio.timeout(20):
             while len(self.pictures) == shown:
                 self._changed.clear()
                 await self._changed.wait()
 
     async def ended(self) -> Outcome:
-        """Take the card away if it is there, and the visit's outcome."""
+        """Take the card away if it is there, let the next patient come, and the visit's outcome."""
         assert self.visit is not None
         self.tray.lift()
+        await asyncio.wait({self.visit}, timeout=0.5)
+        if not self.visit.done():
+            self.place("adult")  # the last screen gives way to the next card
         async with asyncio.timeout(20):
             return await self.visit
 

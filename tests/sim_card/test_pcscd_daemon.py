@@ -2,10 +2,9 @@
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,8 +23,7 @@ from board.sim.pcscd import PcscDaemon
 async def main():
     async with PcscDaemon(Path(sys.argv[1])) as daemon:
         card = await daemon.start_card([sys.executable, "-m", "board.sim.card", "--card", sys.argv[2]])
-        network = Path(f"/proc/{card.pid}/ns/net").readlink()
-        print(network, flush=True)
+        print(card.pid, flush=True)
         await asyncio.Event().wait()
 
 asyncio.run(main())
@@ -99,28 +97,33 @@ async def test_nothing_outlives_a_killed_parent(fresh, tmp_path):
         parent = await asyncio.create_subprocess_exec(
             sys.executable, "-c", PROGRAM, folder, str(fresh("adult")), stdout=asyncio.subprocess.PIPE
         )
-        assert parent.stdout is not None
-        network = (await asyncio.wait_for(parent.stdout.readline(), 20)).decode().strip()
+        try:
+            assert parent.stdout is not None
+            card = int(await asyncio.wait_for(parent.stdout.readline(), 20))
+            async with asyncio.timeout(10):
+                while (apart := network_of(card)) == network_of(os.getpid()):
+                    await asyncio.sleep(0.02)
+            assert len(members(apart)) == 2
+        finally:
+            parent.kill()
+            await parent.wait()
         async with asyncio.timeout(10):
-            while len(members(network)) < 2:
+            while members(apart):
                 await asyncio.sleep(0.02)
-        parent.send_signal(signal.SIGKILL)
-        await parent.wait()
-        async with asyncio.timeout(10):
-            while members(network):
-                await asyncio.sleep(0.02)
+
+
+def network_of(pid: int) -> str:
+    """The network namespace of a process."""
+    return str(Path(f"/proc/{pid}/ns/net").readlink())
 
 
 def members(network: str) -> list[int]:
-    """Processes in a network namespace, other than this one's."""
+    """Processes in a network namespace."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if str((process / "ns/net").readlink()) == network:
+        with suppress(OSError):
+            if network_of(int(process.name)) == network:
                 found.append(int(process.name))
-        except OSError:
-            continue
-    assert os.getpid() not in found
     return found
 
 
