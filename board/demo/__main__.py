@@ -12,11 +12,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from board.demo.cards import FACE_CARD, PIN, PIN_CARD, OtherCard
 from board.demo.film import Film
 from board.demo.portraits import PortraitError, camera_frame, load_faces
 from board.demo.report import Played, faults, last_line, report
 from board.demo.script import Script, Unexpected
-from board.demo.stage import FACE_CARD, PIN, PIN_CARD, StageFault, set_stage
+from board.demo.stage import StageFault, set_stage
 from board.demo.visits import STORIES, People, empty_room
 from board.profiles import load_profile
 from board.sim.dock import Dock
@@ -35,9 +36,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/demo"), help="folder for everything the demo leaves")
     parser.add_argument("--headless", action="store_true", required=True, help="scripted patients, no browser")
     parser.add_argument("--faces", type=Path, help="folder with card.*, patient.* and other.* (default: portraits)")
+    parser.add_argument("--models", type=Path, default=Path("build/models"), help="folder of built models")
+    parser.add_argument("--card", metavar="COMMAND", help="a virtual card of your own: a program that attaches to vpcd")
+    parser.add_argument("--number-b", metavar="DIGITS", help="with --card: what is printed on it (照合番号B)")
+    parser.add_argument("--pin", metavar="DIGITS", help="with --card: the PIN its holder enters")
+    parser.add_argument("--authority", type=Path, help="with --card: folder with its issuer's jpki_ca.pem, cv_ca.json")
     options = parser.parse_args()
+    other = None
+    if options.card:
+        if not (options.number_b and options.pin):
+            parser.error("--card needs --number-b and --pin")
+        other = OtherCard(options.card, options.number_b, options.pin, options.authority)
     try:
-        sys.exit(asyncio.run(play(options.out, options.faces)))
+        sys.exit(asyncio.run(play(options.out, options.models, options.faces, other)))
     except (StageFault, PortraitError, ModelError, PcscdUnavailable, OSError) as fault:
         print(f"demo: {fault}", file=sys.stderr)
         sys.exit(NOT_STARTED)
@@ -45,7 +56,7 @@ def main() -> None:
         sys.exit(INTERRUPTED)
 
 
-async def play(out: Path, faces_folder: Path | None) -> int:
+async def play(out: Path, models: Path, faces_folder: Path | None, other: OtherCard | None) -> int:
     """Play all stories; the exit status. Raises StageFault and what the stage's parts raise."""
     began = time.monotonic()
 
@@ -53,11 +64,12 @@ async def play(out: Path, faces_folder: Path | None) -> int:
         print(f"[{time.monotonic() - began:5.1f} s] {text}", file=sys.stderr, flush=True)
 
     faces = load_faces(faces_folder)
-    people = People(camera_frame(faces.patient), camera_frame(faces.other), empty_room(), FACE_CARD, PIN_CARD, PIN)
+    pin = other.pin if other else PIN
+    people = People(camera_frame(faces.patient), camera_frame(faces.other), empty_room(), FACE_CARD, PIN_CARD, pin)
     played: list[Played] = []
-    dock = Dock()
-    async with set_stage(out, faces, dock, say) as stage:
-        film = Film(out / "screens")
+    dock, film = Dock(), Film(out / "screens")
+    dock.on_show = film.show
+    async with set_stage(out, models, faces, other, dock, say) as stage:
         script = Script(stage, look_of(load_profile("sim")))
 
         def show(name: str, picture: Image.Image) -> None:

@@ -21,7 +21,6 @@ class Film:
         self._last: tuple[str, float] = ("", 0.0)
         self._writer = ThreadPoolExecutor(1, "film")
         self._written: list[Future[None]] = []
-        folder.mkdir(parents=True, exist_ok=True)
 
     def visit(self, name: str) -> None:
         """The pictures that follow belong to this visit."""
@@ -34,6 +33,7 @@ class Film:
             return
         self._last = (name, now)
         self._number += 1
+        self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{self._visit}-{self._number:02d}-{name}.png"
         self._written.append(self._writer.submit(picture.save, path, compress_level=3))
 

@@ -91,9 +91,7 @@ def faults(visit: Mapping[str, Any], story: Story) -> list[str]:
     return wrong
 
 
-def _visit(
-    one: Played, signed: set[str], stored: Sequence[str], files: Mapping[str, Sequence[Path]]
-) -> dict[str, Any]:
+def _visit(one: Played, signed: set[str], stored: Sequence[str], files: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
     ended = one.ended
     cti = ended["cti"] if ended["cti"] in signed else None
     own_files = files.get(cti, ()) if cti else ()

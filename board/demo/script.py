@@ -1,7 +1,6 @@
 """A scripted patient: places cards, stands before the camera, taps the screen at coordinates, waits to be served."""
 
 import asyncio
-import json
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -76,13 +75,11 @@ class Script:
     async def place(self, persona: str) -> None:
         """Lay a card on the tray."""
         await self.see("place_card")
-        folder = self.stage.folders.cards / persona
-        self.stage.dock.number_b = json.loads((folder / "card.json").read_text("utf-8"))["number_b"]
-        await self.stage.tray.place(str(folder))
+        self.stage.dock.number_b = await self.stage.cards.place(persona)
 
     async def lift(self) -> None:
         """Take the card away."""
-        await self.stage.tray.lift()
+        await self.stage.cards.lift()
         self.stage.dock.number_b = None
 
     async def event(self, log: EventLog, name: str, since: int) -> Event:

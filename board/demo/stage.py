@@ -14,8 +14,8 @@ from pathlib import Path
 from cryptography import x509
 
 from board.demo.cable import Cable
+from board.demo.cards import FACE_CARD, Cards, IssuedCards, OtherCard, OtherCards
 from board.demo.events import EventLog
-from board.demo.film import Film
 from board.demo.people import write_people
 from board.demo.portraits import Faces, chip_photo
 from board.sim.card.authority import Authority
@@ -29,7 +29,6 @@ from host_bridge.pairing import create_bridge, issue_local_identity
 
 SERIAL_NUMBER = "SIM-0001"
 INSTITUTION_CODE = "1312345670"
-FACE_CARD, PIN_CARD, PIN = "adult", "pin_person", "4321"
 READY_S = 60.0
 
 
@@ -128,7 +127,7 @@ class Stage:
 
     folders: Folders
     dock: Dock
-    tray: Tray
+    cards: Cards
     cable: Cable
     reader: Program
     bridge: Program
@@ -136,7 +135,7 @@ class Stage:
 
 @asynccontextmanager
 async def set_stage(
-    out: Path, faces: Faces, dock: Dock, say: Callable[[str], None]
+    out: Path, models: Path, faces: Faces, other: OtherCard | None, dock: Dock, say: Callable[[str], None]
 ) -> AsyncIterator[Stage]:
     """Everything from keys to a reader that waits for its first card; all of it ends with the context.
 
@@ -144,32 +143,37 @@ async def set_stage(
     """
     folders = Folders(out)
     say("鍵・カード・登録の用意 / making keys, cards and a pairing")
-    await asyncio.to_thread(make_world, folders, faces)
+    await asyncio.to_thread(make_world, folders, faces, other.authority if other else None)
     async with AsyncExitStack() as stack:
         say("PC/SCデーモンと仮想カード / PC/SC daemon and virtual card")
         daemon = await stack.enter_async_context(PcscDaemon(out / "pcsc"))
-        tray_socket = out / "tray.sock"
-        await daemon.start_card(
-            [sys.executable, "-m", "board.sim.card", "--control", str(tray_socket), "--trace", str(folders.apdu_trace)]
-        )
-        tray = Tray(tray_socket)
-        await tray.served()
+        cards = OtherCards(daemon, other) if other else await issued_cards(daemon, folders)
         cable = await stack.enter_async_context(Cable(out / "cable"))
         await dock.open(out / "dock.sock")
         stack.push_async_callback(dock.close)
         say("受付の橋と端末 / bridge and reader")
         bridge = Program("bridge", ["host_bridge", "run", "--config", str(folders.bridge / "bridge.toml")], out, {})
         line = ["firmware", "run", "--profile", "sim", "--state", str(folders.reader), "--port", str(cable.reader)]
-        line += ["--dock", str(out / "dock.sock")]
+        line += ["--dock", str(out / "dock.sock"), "--models", str(models)]
         reader = Program("reader", line, out, daemon.environment)
         for program, ready in ((bridge, "bridge_started"), (reader, "link_up")):
             await program.start()
             stack.push_async_callback(program.end)
             await program.wait(ready)
-        yield Stage(folders, dock, tray, cable, reader, bridge)
+        yield Stage(folders, dock, cards, cable, reader, bridge)
 
 
-def make_world(folders: Folders, faces: Faces) -> None:
+async def issued_cards(daemon: PcscDaemon, folders: Folders) -> Cards:
+    """Start the virtual tray in the daemon's network."""
+    control = folders.out / "tray.sock"
+    line = [sys.executable, "-m", "board.sim.card", "--control", str(control), "--trace", str(folders.apdu_trace)]
+    await daemon.start_card(line)
+    tray = Tray(control)
+    await tray.served()
+    return IssuedCards(tray, folders.cards)
+
+
+def make_world(folders: Folders, faces: Faces, other_authority: Path | None) -> None:
     """Everything that is on disk before the first program starts. Raises StageFault."""
     try:
         shutil.rmtree(folders.out, ignore_errors=True)
@@ -184,7 +188,7 @@ def make_world(folders: Folders, faces: Faces) -> None:
         side.mkdir(exist_ok=True)
         (side / "authority").mkdir()
         for name in ("jpki_ca.pem", "cv_ca.json"):
-            shutil.copy(folders.authority / name, side / "authority")
+            shutil.copy((other_authority or folders.authority) / name, side / "authority")
     identity = folders.reader / "identity"
     make_device(identity, SERIAL_NUMBER)
     bridge = create_bridge(folders.bridge / "identity")

@@ -4,8 +4,8 @@ import json
 import socket
 import time
 from asyncio import to_thread
-from pathlib import Path
 from io import BufferedRWPair
+from pathlib import Path
 
 import numpy as np
 

@@ -23,6 +23,8 @@ async def ask_consents(visit: Visit, appointment: Appointment) -> dict[Consent, 
 
 
 async def _ask(patient: Patient, asked: tuple[Consent, ...]) -> dict[Consent, bool]:
+    if not asked:
+        return {}
     items = tuple(ConsentItem(consent.key, consent.years) for consent in asked)
     answer = await patient.ask(AskConsents(items))
     if answer != "choose":

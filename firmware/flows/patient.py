@@ -45,9 +45,7 @@ class Screen(Protocol):
 class Patient:
     """Shows screens and waits for touches, in the language and size the patient chose."""
 
-    def __init__(
-        self, display: Display, touch: Touch, host: Host, look: Look, patience: Patience = Patience()
-    ) -> None:
+    def __init__(self, display: Display, touch: Touch, host: Host, look: Look, patience: Patience = Patience()) -> None:
         self._display = display
         self._touch = touch
         self._host = host

@@ -109,7 +109,7 @@ async def by_face(visit: Visit) -> Proof | str:
 
 
 async def read_surface(visit: Visit) -> FaceProof:
-    """Photo and signatures from the card's face application, opened by number B; refuse what the issuer did not sign."""
+    """Photo and signatures from the card, opened by number B; what the issuer did not sign is refused."""
     card = visit.card
     number_b = await visit.kiosk.card_face.number_b()
     if number_b is None:

@@ -22,10 +22,10 @@ class ConsentItem:
         return words(f"consent.{self.key}_records")
 
     def whole(self, words: Words) -> str:
-        """Both in one."""
-        if self.years is None:
-            return self.title(words)
-        return words("consent.with_extent", item=self.title(words), extent=self.extent(words))
+        """Both in one, to stay on one line."""
+        title = self.title(words)
+        both = title if self.years is None else words("consent.with_extent", item=title, extent=self.extent(words))
+        return both.replace("|", "").replace(" ", "\u00a0")
 
     def extent(self, words: Words) -> str:
         """How far back it goes."""

@@ -188,9 +188,7 @@ class FlowRig:
         display = await DockDisplay.connect(socket_file, LOOK.size)
         touch = await DockTouch.connect(socket_file)
         patient = Patient(display, touch, host, LOOK, self.patience)
-        kiosk = Kiosk(
-            patient, self.tray, DockCardFace(socket_file), self.lamp, self._face, host, self._anchors
-        )
+        kiosk = Kiosk(patient, self.tray, DockCardFace(socket_file), self.lamp, self._face, host, self._anchors)
         self._run(answer_calls(terminal, self.terminal.answer), caller.run(), patient.run())
         self.visit = asyncio.create_task(receive_patient(kiosk))
 

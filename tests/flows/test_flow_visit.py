@@ -205,9 +205,7 @@ async def test_a_changed_photo_is_refused_before_any_face_is_compared(rig: FlowR
     assert "look_at_camera" not in rig.seen()
 
 
-async def test_a_copied_card_without_its_key_is_refused_and_nothing_is_delivered(
-    rig: FlowRig, patient: Frame
-) -> None:
+async def test_a_copied_card_without_its_key_is_refused_and_nothing_is_delivered(rig: FlowRig, patient: Frame) -> None:
     rig.show_to_camera(patient)
     rig.place("adult", lambda data: replace(data, card_key=data.authentication_key))
     await rig.tap(METHOD, "face")
@@ -285,9 +283,7 @@ async def test_changing_to_the_pin_while_looking_needs_no_new_card(rig: FlowRig)
     assert isinstance(decode(rig.terminal.delivered[0]["evidence"]), PinEvidence)
 
 
-async def test_the_twelve_digit_number_is_never_touched_in_any_way_of_confirming(
-    rig: FlowRig, patient: Frame
-) -> None:
+async def test_the_twelve_digit_number_is_never_touched_in_any_way_of_confirming(rig: FlowRig, patient: Frame) -> None:
     rig.place("adult")
     await rig.tap(METHOD, "pin")
     await pin_entered(rig, "0000")
