@@ -82,11 +82,14 @@ async def play(out: Path, models: Path, faces_folder: Path | None, other: OtherC
                 say(f"{story.name}: {(story.play.__doc__ or '').strip()}")
                 film.visit(story.name)
                 since = len(stage.reader.log.events)
-                await story.play(script, people)
+                try:
+                    await story.play(script, people)
+                except Unexpected as fault:
+                    say(f"{story.name}: {fault}")
+                await script.leave()
                 played.append(Played(story, await script.event(stage.reader.log, "visit_ended", since)))
-            await script.see("place_card")
         except Unexpected as fault:
-            say(f"{story.name}: {fault}")
+            say(f"{story.name}: {fault}; the demo ends here")
     film.close()
     reported = report(stage.folders, played, stage.reader.log.events)
     wrong = {visit["name"]: faults(visit, one.story) for visit, one in zip(reported["visits"], played, strict=True)}

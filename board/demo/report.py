@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from board.demo.events import Event
 from board.demo.stage import Folders
 from board.demo.visits import Story
+from host_bridge.pairing import BridgeIdentity
 
 STEPS = ("card", "person", "consent", "token", "host")
 
@@ -43,15 +45,16 @@ class Records:
         return [path for (name,) in names if name and (path := self._folders.face / name).exists()]
 
     def export(self, folder: Path) -> None:
-        """CTI.cbor, CTI.nonce and CTI.chain.der (DER certificates one after the other) for every stored token."""
+        """CTI.cbor, CTI.nonce (32 bytes) and CTI.chain.pem for every stored token, and the bridge's id."""
         folder.mkdir()
+        (folder / "bridge_id").write_bytes(BridgeIdentity.load(self._folders.bridge / "identity").bridge_id)
         rows = self._database.execute(
             "SELECT cti, nonce, token, chain FROM token JOIN device USING (certificate_sha256)"
         )
         for cti, nonce, token, chain in rows:
             (folder / f"{cti.hex()}.cbor").write_bytes(token)
             (folder / f"{cti.hex()}.nonce").write_bytes(nonce)
-            (folder / f"{cti.hex()}.chain.der").write_bytes(chain)
+            (folder / f"{cti.hex()}.chain.pem").write_bytes(_pem(chain))
 
 
 def report(folders: Folders, played: Sequence[Played], reader: Sequence[Event]) -> dict[str, Any]:
@@ -113,3 +116,13 @@ def _visit(one: Played, signed: set[str], stored: Sequence[str], files: Mapping[
 def last_line(reported: Mapping[str, Any]) -> str:
     """One line of JSON."""
     return json.dumps(reported, ensure_ascii=False)
+
+
+def _pem(chain: bytes) -> bytes:
+    """PEM of DER certificates that follow one another."""
+    certificates = []
+    while chain:
+        length = 4 + int.from_bytes(chain[2:4], "big")  # each is longer than 255 bytes: 30 82, two bytes of length
+        certificates.append(ssl.DER_cert_to_PEM_cert(chain[:length]))
+        chain = chain[length:]
+    return "".join(certificates).encode()

@@ -10,7 +10,9 @@ from board.demo.stage import Stage
 from firmware.screens.drawn import Drawn
 from firmware.screens.look import Look
 
-PATIENCE_S = 30.0
+PATIENCE_S = 20.0
+DEAD_ENDS = frozenset({"card_problem", "cannot_check", "face_failed", "pin_locked", "out_of_order"})
+"""Screens that do not pass by themselves: a script that waits for another one there has been refused."""
 REACTION_S = 0.4
 """Between seeing a new question and touching it; the reader ignores a finger that is faster."""
 
@@ -45,8 +47,10 @@ class Script:
         self._changed.set()
 
     async def see(self, name: str) -> None:
-        """Wait until the screen shows `name`. Raises Unexpected."""
-        await self._until(lambda: self._seen == name, f"screen {name}")
+        """Wait until the screen shows `name`. Raises Unexpected, at once where it never will."""
+        await self._until(lambda: self._seen in DEAD_ENDS | {name}, f"screen {name}")
+        if self._seen != name:
+            raise Unexpected(f"waited for: screen {name}; the screen shows {self._seen}")
 
     async def tap(self, screen: Drawable, area: str) -> None:
         """Wait for `screen` and tap the middle of `area`."""
@@ -76,6 +80,11 @@ class Script:
         """Lay a card on the tray."""
         await self.see("place_card")
         self.stage.dock.number_b = await self.stage.cards.place(persona)
+
+    async def leave(self) -> None:
+        """Take the card, if it is there, and let the reader come to its next patient. Raises Unexpected."""
+        await self.lift()
+        await self._until(lambda: self._seen == "place_card", "screen place_card")
 
     async def lift(self) -> None:
         """Take the card away."""

@@ -50,7 +50,7 @@ async def face_visit(script: Script, people: People) -> None:
     """Face: another photograph of the person on the card."""
     await begin_face(script, people, people.patient)
     await agree(script)
-    await take_card(script)
+    await script.see("done")
 
 
 async def face_of_another(script: Script, people: People) -> None:
@@ -61,7 +61,6 @@ async def face_of_another(script: Script, people: People) -> None:
     await script.tap(FaceFailed(0, pin=True), "pin")
     await script.tap(PAD, "stop")
     await script.see("card_forgotten")
-    await script.lift()
 
 
 async def pin_visit(script: Script, people: People) -> None:
@@ -69,7 +68,7 @@ async def pin_visit(script: Script, people: People) -> None:
     await begin_pin(script, people)
     await enter_pin(script, people.pin)
     await agree(script)
-    await take_card(script)
+    await script.see("done")
 
 
 async def wrong_pin_first(script: Script, people: People) -> None:
@@ -78,7 +77,7 @@ async def wrong_pin_first(script: Script, people: People) -> None:
     await enter_pin(script, "0000")
     await enter_pin(script, people.pin)
     await agree(script)
-    await take_card(script)
+    await script.see("done")
 
 
 async def cable_pulled(script: Script, people: People) -> None:
@@ -89,7 +88,7 @@ async def cable_pulled(script: Script, people: People) -> None:
     await agree(script)
     await script.see("waiting_for_terminal")
     await script.stage.cable.plug()
-    await take_card(script)
+    await script.see("done")
 
 
 async def bridge_killed(script: Script, people: People) -> None:
@@ -107,7 +106,7 @@ async def bridge_killed(script: Script, people: People) -> None:
     await cable.plug()
     await bridge.start()
     await script.event(bridge.log, "token_repeated", stored_before)
-    await take_card(script)
+    await script.see("done")
 
 
 async def card_lifted(script: Script, people: People) -> None:
@@ -149,11 +148,6 @@ async def enter_pin(script: Script, pin: str) -> None:
 
 async def agree(script: Script) -> None:
     await script.tap(CONSENTS, "agree_all")
-
-
-async def take_card(script: Script) -> None:
-    await script.see("done")
-    await script.lift()
 
 
 def empty_room(size: tuple[int, int] = (640, 480)) -> Frame:

@@ -67,14 +67,20 @@ async def receive_patient(kiosk: Kiosk) -> Outcome:
     await card_placed(kiosk)
     kiosk.light.show(Light.BUSY)
     try:
-        last_screen: Screen = await check_in(kiosk, outcome)
-        kiosk.light.show(Light.GOOD)
+        done = await check_in(kiosk, outcome)
     except Ended as ended:
         outcome.refused = outcome.refused or ended.reason
-        last_screen = ended.screen
         kiosk.light.show(Light.CARE)
-    await kiosk.patient.show(last_screen)
-    await see_card_taken(kiosk)
+        await kiosk.patient.show(ended.screen)
+        await see_card_taken(kiosk)
+    else:
+        kiosk.light.show(Light.GOOD)
+        await kiosk.patient.show(done)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(kiosk.card_reader.removed(), TAKE_CARD_S)
+            return outcome
+        await kiosk.patient.show(CardForgotten())
+        await kiosk.card_reader.removed()
     return outcome
 
 
@@ -206,16 +212,12 @@ async def while_present(kiosk: Kiosk, work: Coroutine[Any, Any, T]) -> T:
 
 
 async def see_card_taken(kiosk: Kiosk) -> None:
-    """Keep the last screen up until the card is gone, and ask for a card left behind; where it has gone already,
-    keep the screen for as long as it takes to read, or until a card is there again."""
-    gone = asyncio.create_task(kiosk.card_reader.removed())
+    """Keep the last screen up until the card is gone; where it has gone already, for as long as it takes to read, or
+    until a card is there again."""
     try:
-        if not (await asyncio.wait({gone}, timeout=ALREADY_GONE_S))[0]:
-            if not (await asyncio.wait({gone}, timeout=TAKE_CARD_S))[0]:
-                await kiosk.patient.show(CardForgotten())
-            await gone
-            return
-    finally:
-        gone.cancel()
+        await asyncio.wait_for(kiosk.card_reader.removed(), ALREADY_GONE_S)
+    except TimeoutError:
+        await kiosk.card_reader.removed()
+        return
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(kiosk.card_reader.inserted(), LAST_WORD_S)

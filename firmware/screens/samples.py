@@ -12,7 +12,6 @@ from firmware.screens.card_lifted import CardLifted
 from firmware.screens.card_problem import CardProblem
 from firmware.screens.checking import Checking
 from firmware.screens.choose_method import ChooseMethod
-from firmware.screens.comparing import Comparing
 from firmware.screens.consent_item import ConsentItem
 from firmware.screens.done import Done
 from firmware.screens.drawn import Drawn
@@ -60,7 +59,6 @@ SAMPLES: dict[str, Screen] = {
     "choose_method_pin_only": ChooseMethod(pin=True, face=False),
     **{f"look_at_camera_{key}": LookAtCamera(None, key, 0.6 * (key == "good"), pin=True) for key in GUIDANCE},
     "look_at_camera_gone_no_pin": LookAtCamera(None, "camera_gone", 0.0, pin=False),
-    "comparing": Comparing(),
     "face_failed": FaceFailed(2, pin=True),
     "face_failed_last": FaceFailed(0, pin=True),
     "face_failed_no_pin": FaceFailed(1, pin=False),

@@ -11,15 +11,16 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import Run, run_demo
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from demo_run import Run, run_demo
 from PIL import Image
 
-from board.demo.portraits import load_faces
+from board.demo.portraits import chip_photo, load_faces
 from board.sim.card.authority import Authority
 from board.sim.card.issue import issue_personas
 from firmware.token.claims import AttackDetection, DebugStatus
 from firmware.token.cose import verify_token
-from host_bridge.pairing import BridgeIdentity
 
 VERIFIED = {"a_face", "c_pin", "d_wrong_pin_first", "e_cable_pulled", "f_bridge_killed", "h_next_visit"}
 
@@ -39,13 +40,14 @@ def test_faces_are_told_apart_by_their_scores(demo: Run) -> None:
 
 
 def test_every_token_left_behind_verifies_from_its_own_files(demo: Run) -> None:
-    bridge_id = BridgeIdentity.load(demo.out / "bridge" / "identity").bridge_id
+    bridge_id = (demo.out / "tokens" / "bridge_id").read_bytes()
     tokens = list((demo.out / "tokens").glob("*.cbor"))
     assert len(tokens) == len(VERIFIED)
     counters = []
     for token in tokens:
-        first = token.with_suffix(".chain.der").read_bytes()
-        certificate = first[: 4 + int.from_bytes(first[2:4], "big")]
+        first, issuer = x509.load_pem_x509_certificates(token.with_suffix(".chain.pem").read_bytes())
+        first.verify_directly_issued_by(issuer)
+        certificate = first.public_bytes(Encoding.DER)
         claims = verify_token(token.read_bytes(), bridge_id, token.with_suffix(".nonce").read_bytes(), certificate)
         assert claims.cti.hex() == token.stem
         assert (claims.debug, claims.pad) == (DebugStatus.ENABLED, AttackDetection.NONE)
@@ -119,21 +121,26 @@ def test_other_portraits_change_the_outcome(tmp_path: Path) -> None:
     faces.patient.save(folder / "other.png")
     run = run_demo(tmp_path / "out", "--faces", str(folder))
     assert run.status == 1
-    assert "a_face: waited for: screen ask_consents; the screen shows face_failed" in run.said
+    assert run.visit("a_face")["refused"] == "face_mismatch"
+    assert run.visit("a_face")["token_id"] is None
+    assert run.visit("b_face_of_another")["verified"], "it is the person on the card this time"
+    assert run.visit("c_pin")["verified"]
 
 
-def test_a_card_of_an_unknown_issuer_is_refused_and_a_trusted_one_is_not(tmp_path: Path) -> None:
+def test_a_card_that_is_not_ours_is_refused_or_taken_by_its_issuer(tmp_path: Path) -> None:
     authority = Authority.create()
     authority.save(tmp_path / "authority")
-    issue_personas(tmp_path / "cards", authority, {})
+    issue_personas(tmp_path / "cards", authority, {"adult": chip_photo(load_faces().card)})
     card = tmp_path / "cards" / "adult"
     known = json.loads((card / "card.json").read_text("utf-8"))
     command = shlex.join([sys.executable, "-m", "board.sim.card", "--card", str(card)])
     options = ("--card", command, "--number-b", known["number_b"], "--pin", known["pin"])
-    run = run_demo(tmp_path / "out", *options)
-    assert run.status == 1
-    assert "the screen shows card_problem" in run.said
-    assert '"refused": "card_refused: issuer_unknown"' in (tmp_path / "out" / "reader.jsonl").read_text("utf-8")
+    stranger = run_demo(tmp_path / "out", *options)
+    assert stranger.status == 1
+    assert stranger.visit("a_face")["refused"] == "card_refused: issuer_forged"
+    assert stranger.visit("c_pin")["refused"] == "terminal_refused: certificate_untrusted"
+    trusted = run_demo(tmp_path / "out", *options, "--authority", str(tmp_path / "authority"))
+    assert trusted.status == 0, trusted.said
 
 
 def test_a_folder_that_cannot_be_written_ends_in_one_line_that_says_so() -> None:

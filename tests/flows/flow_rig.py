@@ -192,10 +192,10 @@ class FlowRig:
         self._run(answer_calls(terminal, self.terminal.answer), caller.run(), patient.run())
         self.visit = asyncio.create_task(receive_patient(kiosk))
 
-    def fresh(self, patience: Patience = Patience()) -> "FlowRig":
+    def fresh(self, patience: Patience | None = None) -> "FlowRig":
         """Another visit at the same reader, not open yet."""
         rig = FlowRig(self.dock, self._folder, self._cards, self._face, self._anchors)
-        rig.patience = patience
+        rig.patience = patience or Patience()
         return rig
 
     async def close(self) -> None:
