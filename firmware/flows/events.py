@@ -18,6 +18,8 @@ CATALOGUE: dict[str, frozenset[str]] = {
         {"method", "verified", "score", "threshold", "cti", "acknowledged", "refused", "ms"},
     ),
     "token_signed": frozenset({"cti", "bytes"}),
+    "token_unsigned": frozenset({"reason"}),
+    "question_refused": frozenset({"reason"}),
     "token_receipt": frozenset({"cti", "accepted", "refusal"}),
 }
 """Event -> the facts it may carry. What is not listed cannot be written."""

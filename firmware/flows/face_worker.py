@@ -69,7 +69,7 @@ class FaceOutcome:
 def work(camera: Camera, engine: FaceEngine, end: socket.socket) -> None:
     """Serve one visit over `end`, then return. Leaves with everything it knew."""
     pipe = BlockingPipe(end)
-    reference = None
+    reference: Embedding | None = None
     pipe.send({"ready": engine.runtime})
     try:
         while True:
@@ -91,6 +91,8 @@ def work(camera: Camera, engine: FaceEngine, end: socket.socket) -> None:
     except PipeBroken:
         return
     finally:
+        if reference is not None:
+            reference.wipe()
         camera.close()
 
 
@@ -119,6 +121,8 @@ def _look(camera: Camera, engine: FaceEngine, reference: Embedding, pipe: Blocki
         )
         if len(lives) == FRAMES_FUSED:
             decision = engine.decide(reference, lives)
+            for live in lives:
+                live.wipe()
             pipe.send(
                 {
                     "match": decision.match,

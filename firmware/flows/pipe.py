@@ -5,6 +5,7 @@ their health: lengths are capped, and a broken message ends the conversation.
 """
 
 import asyncio
+import contextlib
 import itertools
 import select
 import socket
@@ -147,19 +148,20 @@ class Caller:
 
 
 async def answer_calls(pipe: Pipe, answer: Callable[[Message], Awaitable[Message]]) -> None:
-    """Serve the other side's calls, each in a task of its own, until the pipe breaks."""
-    async with asyncio.TaskGroup() as tasks:
+    """Serve the other side's calls, each in a task of its own, until the pipe breaks; answers that are not ready
+    then are nobody's, and cancelled."""
 
-        async def one(question: Message) -> None:
-            reply = await answer(question)
-            try:
-                await pipe.send({**reply, "number": question["number"]})
-            except PipeBroken:
-                return  # whoever asked has ended; the answer is nobody's
+    async def one(question: Message) -> None:
+        reply = await answer(question)
+        with contextlib.suppress(PipeBroken):
+            await pipe.send({**reply, "number": question.get("number", 0)})
 
-        while True:
-            try:
-                question = await pipe.receive()
-            except PipeBroken:
-                return
-            tasks.create_task(one(question))
+    tasks: set[asyncio.Task[None]] = set()
+    async with asyncio.TaskGroup() as group:
+        with contextlib.suppress(PipeBroken):
+            while True:
+                task = group.create_task(one(await pipe.receive()))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+        for task in tasks:
+            task.cancel()

@@ -18,6 +18,7 @@ from firmware.flows.pipe import Message, Pipe, PipeBroken, answer_calls
 from firmware.flows.signer import Signing, TokenSigner
 from firmware.link.link import Link, LinkDown
 from firmware.token.claims import Method
+from firmware.wire.messages import Malformed
 
 JST = timezone(timedelta(hours=9), "JST")
 RESTART_S = 2.0
@@ -108,9 +109,15 @@ class Supervisor:
                     await self._link.call_reception()
                     return {}
                 case _:
-                    raise PipeBroken("a call that this process does not know")
+                    raise ValueError("unknown call")
         except LinkDown as down:
             return {"silent": str(down)}
+        except OSError as error:  # the counter cannot be kept: then nothing may be signed
+            self._log.write("token_unsigned", reason=error.strerror)
+            return {"silent": "nothing can be signed"}
+        except (KeyError, TypeError, ValueError, Malformed) as error:  # a visit's process that has gone wrong harms itself alone
+            self._log.write("question_refused", reason=type(error).__name__)
+            return {"silent": "not understood"}
 
     async def _open_visit(self, opened: dict[bytes, _Opened]) -> Message:
         settings = await self._link.settings()
