@@ -31,12 +31,14 @@ TEST_PACKAGES := opensc openssl
 .PHONY: help setup demo test check models lock clean folder system system-test portraits
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: folder system .venv/.installed models portraits ## Install what is missing: system packages, .venv, models, portraits
 
-demo: setup ## Play scripted visits on the virtual reader (HEADLESS=1: no window; FACES=folder: your own portraits)
-	@$(AS_ROOT); as_root $(PYTHON) -m board.demo --out build/demo $(if $(HEADLESS),--headless) $(if $(FACES),--faces "$(FACES)")
+demo: setup ## Play scripted visits on the virtual reader (HEADLESS=1; FACES=folder and CARD=command: see README.md)
+	@$(AS_ROOT); as_root $(PYTHON) -m board.demo --out build/demo $(if $(HEADLESS),--headless) \
+		$(if $(FACES),--faces "$(FACES)") $(if $(CARD),--card "$(CARD)" --number-b "$(NUMBER_B)" --pin "$(PIN)") \
+		$(if $(AUTHORITY),--authority "$(AUTHORITY)")
 
 test: setup system-test .venv/.installed-dev ## Run all tests that need no hardware (TESTS=tests/card: only those)
 	@$(AS_ROOT); as_root $(PYTHON) -m pytest --junit-xml=build/test/report.xml $(TESTS)
@@ -50,7 +52,7 @@ check: folder system .venv/.installed-dev ## Format, lint, types, import rules
 models: folder system .venv/.installed ## Fetch the model packages and build the models
 	$(PYTHON) -m models build --out build/models
 
-portraits: folder system .venv/.installed
+portraits: folder system .venv/.installed ## Fetch the demo's public-domain portraits
 	$(PYTHON) -m board.demo.portraits --out build/portraits
 
 lock: folder ## Pin the requirements anew, with hashes
