@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
+from board.contracts import Light
 from board.linux.pcsc import PcscReader
 from board.linux.serial import SerialHostPort
 from board.peripherals.status_light import StatusLight
@@ -33,7 +34,7 @@ from firmware.flows.signer import Device, TokenSigner, measure
 from firmware.flows.supervisor import Supervisor
 from firmware.flows.visit import receive_patient
 from firmware.link.link import Link
-from firmware.screens.look import Look
+from firmware.screens.look import DEMO_FOOTER, Look
 from firmware.screens.out_of_order import OutOfOrder
 from firmware.tflite import runtime_name
 from firmware.token.anchors import TrustAnchors
@@ -42,26 +43,24 @@ MANIFEST = Path(__file__).parents[1] / "models" / "manifest.toml"
 OUT_OF_ORDER = 3
 """Exit status when the reader cannot serve anybody; the reason is on its screen and on standard error."""
 PR_SET_DUMPABLE = 4
-DEMO_FOOTER = "デモ：なりすまし検知はありません  Demo: no presentation-attack detection"
 
 
 def main() -> None:
     """Entry point `kiosk-reader`."""
     parser = argparse.ArgumentParser(prog="kiosk-reader", description="Face-authentication card reader")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, what in (
-        ("run", "serve patients until stopped"),
-        ("visit", "serve one patient (started by run)"),
-        ("face", "camera and face decision of one visit (started by visit)"),
-    ):
-        command = commands.add_parser(name, help=what, description=what)
+    face_command = commands.add_parser("face", help="camera and face decision of one visit (started by visit)")
+    visit_command = commands.add_parser("visit", help="serve one patient (started by run)")
+    run_command = commands.add_parser("run", help="serve patients until stopped")
+    for command in (face_command, visit_command, run_command):
         command.add_argument("--profile", default="sim", help="board profile: a name, or a TOML file")
-        command.add_argument("--state", type=Path, required=True, help="folder of this reader: identity/, authority/")
         command.add_argument("--models", type=Path, default=Path("build/models"), help="folder of built models")
-        command.add_argument("--port", type=Path, required=True, help="serial line to the terminal")
-        command.add_argument("--dock", type=Path, help="socket of the virtual reader's surroundings (profile sim)")
-        if name != "run":
-            command.add_argument("--fd", type=int, required=True, help=argparse.SUPPRESS)
+        command.add_argument("--dock", type=Path, required=True, help="socket of the virtual reader's surroundings")
+    for command in (visit_command, run_command):
+        command.add_argument("--state", type=Path, required=True, help="folder of this reader: identity/, authority/")
+    for command in (face_command, visit_command):
+        command.add_argument("--fd", type=int, required=True, help=argparse.SUPPRESS)
+    run_command.add_argument("--port", type=Path, required=True, help="serial line to the terminal")
     options = parser.parse_args()
     leave_no_core()
     try:
@@ -92,7 +91,8 @@ def visit(profile: Profile, options: argparse.Namespace) -> int:
 
 def face(profile: Profile, options: argparse.Namespace) -> int:
     """Camera and face decision of one visit."""
-    work(DockCamera(options.dock), FaceEngine.load(options.models, MANIFEST), socket.socket(fileno=options.fd))
+    engine = FaceEngine.load(options.models, MANIFEST)
+    work(lambda: DockCamera(options.dock), engine, socket.socket(fileno=options.fd))
     return 0
 
 
@@ -104,19 +104,15 @@ async def supervise(profile: Profile, options: argparse.Namespace) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         FaceEngine.load(options.models, MANIFEST)
+        anchors_of(options.state)
         keys = FileKeyStore(options.state / "identity")
+        signer = TokenSigner(keys, device_of(profile), options.state / "counter.json")
     except ModelError as error:
-        return await out_of_order(profile, options, log, "M01", str(error))
+        return await out_of_order(profile, options, log, "M01", f"{error}; build the models again: make models")
     except NotPaired as error:
-        return await out_of_order(profile, options, log, "P01", str(error))
-    device = Device(
-        oemid=profile.oemid,
-        hwmodel=profile.hwmodel.encode(),
-        demo=profile.demo,
-        firmware=measure(Path(__file__).parent),
-        face_model=sha256(MANIFEST.read_bytes()).digest(),
-    )
-    signer = TokenSigner(keys, device, options.state / "counter.json")
+        return await out_of_order(profile, options, log, "P01", f"{error}; pair it with the terminal")
+    except (OSError, ValueError) as error:
+        return await out_of_order(profile, options, log, "S01", f"{options.state} cannot be used: {error}")
     log.write("reader_started", profile=profile.name, tflite=runtime_name(), device=keys.device_id)
     async with Link(SerialHostPort(options.port), keys, log.write) as link:
         serving = asyncio.create_task(Supervisor(link, signer, again("visit", options), log).run())
@@ -133,6 +129,7 @@ async def supervise(profile: Profile, options: argparse.Namespace) -> int:
 async def out_of_order(profile: Profile, options: argparse.Namespace, log: EventLog, code: str, why: str) -> int:
     """Say on the screen, in the log and on standard error that nobody can be served, and why."""
     log.write("out_of_order", code=code, reason=why)
+    StatusLight(profile.status_light).show(Light.CARE)
     display = await DockDisplay.connect(options.dock, profile.screen.size)
     screen = OutOfOrder(code, why)
     await display.show(screen.draw(look_of(profile)).image, screen.name)
@@ -143,45 +140,58 @@ async def out_of_order(profile: Profile, options: argparse.Namespace, log: Event
 
 async def serve_patient(profile: Profile, options: argparse.Namespace) -> int:
     """Warm up, wait for the word to go, serve one patient, end."""
+    log = EventLog()
     pipe = await Pipe.over(socket.socket(fileno=options.fd))
-    anchors = TrustAnchors.from_files(
-        (options.state / "authority" / "jpki_ca.pem").read_bytes(),
-        (options.state / "authority" / "cv_ca.json").read_bytes(),
-    )
-    worker = await FaceWorker.start(again("face", options))
+    anchors = anchors_of(options.state)
+    face_worker = await FaceWorker.start(again("face", options))
+    worker: FaceWorker | None = face_worker
     try:
-        try:
-            await worker.ready()
-        except FaceUnavailable as fault:
-            await pipe.receive()
-            return await out_of_order(profile, options, EventLog(), "F01", fault.reason)
+        await face_worker.ready()
+    except FaceUnavailable as fault:
+        log.write("face_unavailable", reason=fault.reason)
+        worker = None
+    try:
         await pipe.receive()  # the word to go; until then another visit has the screen and the card
         caller = Caller(pipe)
         host = Host(caller)
         display = await DockDisplay.connect(options.dock, profile.screen.size)
         patient = Patient(display, await DockTouch.connect(options.dock), host, look_of(profile))
-        kiosk = Kiosk(
-            patient,
-            PcscReader(profile.card_reader.name),
-            DockCardFace(options.dock),
-            StatusLight(profile.status_light),
-            worker,
-            host,
-            anchors,
-        )
+        card_reader, card_face = PcscReader(profile.card_reader.name), DockCardFace(options.dock)
+        light = StatusLight(profile.status_light)
+        kiosk = Kiosk(patient, card_reader, card_face, light, worker, host, anchors)
         serving = asyncio.create_task(receive_patient(kiosk))
         others = [asyncio.create_task(caller.run()), asyncio.create_task(patient.run())]
         await asyncio.wait([serving, *others], return_when=asyncio.FIRST_COMPLETED)
         for task in (serving, *others):
             task.cancel()
-        await asyncio.wait([serving, *others])
+        for ended in await asyncio.gather(*others, return_exceptions=True):
+            if isinstance(ended, Exception):
+                raise ended
+        await asyncio.wait([serving])
         if not serving.cancelled():  # otherwise the reader is being stopped
-            EventLog().write("visit_ended", **serving.result().facts())
+            log.write("visit_ended", **serving.result().facts())
     except PipeBroken:
         return 0
     finally:
-        await worker.end()
+        await face_worker.end()
     return 0
+
+
+def anchors_of(state: Path) -> TrustAnchors:
+    """Whose cards this reader believes. Raises OSError, AnchorsMalformed."""
+    folder = state / "authority"
+    return TrustAnchors.from_files((folder / "jpki_ca.pem").read_bytes(), (folder / "cv_ca.json").read_bytes())
+
+
+def device_of(profile: Profile) -> Device:
+    """What the reader says of itself in its tokens."""
+    return Device(
+        oemid=profile.oemid,
+        hwmodel=profile.hwmodel.encode(),
+        demo=profile.demo,
+        firmware=measure(Path(__file__).parent),
+        face_model=sha256(MANIFEST.read_bytes()).digest(),
+    )
 
 
 def look_of(profile: Profile) -> Look:
@@ -191,9 +201,9 @@ def look_of(profile: Profile) -> Look:
 
 def again(command: str, options: argparse.Namespace) -> Sequence[str]:
     """The command line of another process of this program, with the same options."""
-    line = [sys.executable, "-m", "firmware", command, "--profile", options.profile, "--state", str(options.state)]
-    line += ["--models", str(options.models), "--port", str(options.port)]
-    return [*line, "--dock", str(options.dock)] if options.dock else line
+    line = [sys.executable, "-m", "firmware", command, "--profile", options.profile]
+    line += ["--models", str(options.models), "--dock", str(options.dock)]
+    return line if command == "face" else [*line, "--state", str(options.state)]
 
 
 if __name__ == "__main__":

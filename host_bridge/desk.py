@@ -11,14 +11,12 @@ from structlog.typing import FilteringBoundLogger
 
 from firmware.policy import FacilityKind
 from firmware.token.cose import unverified_index
-from firmware.token.evidence import verify_authentication_certificate
 from firmware.token.refusal import Refusal, TokenRefused
 from host_bridge.eligibility import CertificateStatus, Eligibility, EligibilityUnavailable, QualificationValidity
 from host_bridge.journal import Journal, StoredToken
 from host_bridge.keys import Seal
-from host_bridge.verify import Trust, expired, verify_visit
+from host_bridge.verify import Trust, expired, patient_certificate, verify_visit
 
-_CERTIFICATE_CAP: Final = 2048
 _NO_CTI: Final = bytes(16)
 
 
@@ -124,9 +122,7 @@ class Desk:
 
     def _standing(self, der: bytes) -> Standing:
         try:
-            if len(der) > _CERTIFICATE_CAP:
-                raise TokenRefused(Refusal.TOO_LARGE)
-            certificate = verify_authentication_certificate(der, self._trust.cards)
+            certificate = patient_certificate(der, self._trust.cards)
         except TokenRefused:
             return Standing(False, CertificateStatus.UNKNOWN, QualificationValidity.NONE)
         key = hashlib.sha256(der).digest()

@@ -159,7 +159,7 @@ class Journal:
             FROM outbox JOIN token USING (cti) JOIN device USING (certificate_sha256)
             WHERE delivered_at IS NULL ORDER BY token.rowid"""
         rows = self._transact(lambda db: db.execute(query).fetchall())
-        return tuple(Errand(row[0], row[1], _unjoin(row[2]), *row[3:]) for row in rows)
+        return tuple(Errand(row[0], row[1], split_chain(row[2]), *row[3:]) for row in rows)
 
     def prepared(self, cti: bytes, file_name: str | None) -> None:
         """Remember the finished work file of an errand, or that there is none after all."""
@@ -186,6 +186,17 @@ class Journal:
             return self._owner.submit(run).result()
         except sqlite3.Error as error:
             raise JournalUnavailable(_reason(error)) from error
+
+
+def split_chain(chain: bytes) -> tuple[bytes, ...]:
+    """DER certificates written one after the other: each says its own length (X.690 section 8.1.3)."""
+    certificates = []
+    while chain:
+        size = chain[1] & 0x7F if chain[1] & 0x80 else 0
+        length = 2 + size + (int.from_bytes(chain[2 : 2 + size], "big") if size else chain[1])
+        certificates.append(chain[:length])
+        chain = chain[length:]
+    return tuple(certificates)
 
 
 def _open(file: Path) -> sqlite3.Connection:
@@ -233,17 +244,6 @@ def _store(db: sqlite3.Connection, stored: StoredToken, visited_at: int, lookup_
         ),
     )
     db.execute("INSERT INTO outbox VALUES (?, ?, ?, NULL, NULL)", (stored.cti, visited_at, lookup_key_sealed))
-
-
-def _unjoin(chain: bytes) -> tuple[bytes, ...]:
-    """DER certificates written one after the other: each says its own length (X.690 section 8.1.3)."""
-    certificates = []
-    while chain:
-        size = chain[1] & 0x7F if chain[1] & 0x80 else 0
-        length = 2 + size + (int.from_bytes(chain[2 : 2 + size], "big") if size else chain[1])
-        certificates.append(chain[:length])
-        chain = chain[length:]
-    return tuple(certificates)
 
 
 def _reason(error: sqlite3.Error) -> str:

@@ -4,14 +4,16 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from enum import Enum
 from pathlib import Path
-from typing import Protocol
+
+from structlog.typing import FilteringBoundLogger
 
 from firmware.wire import messages
 from firmware.wire.channel import Channel
 from firmware.wire.messages import Malformed
 from firmware.wire.tls import Event, Lost, Received, SecureChannel, Secured
+from host_bridge.desk import Desk
+from host_bridge.eligibility import CertificateStatus
 from host_bridge.pairing import BridgeIdentity
 from host_bridge.port import PortLost, TerminalPort
 
@@ -22,75 +24,20 @@ READ_S = 0.25
 """Longest wait for the reader before the thread looks whether it is to stop."""
 
 _STATUSES = {
-    "GOOD": messages.GOOD,
-    "EXPIRED": messages.EXPIRED,
-    "REVOKED": messages.REVOKED,
-    "UNKNOWN": messages.UNCERTAIN,
+    CertificateStatus.GOOD: messages.GOOD,
+    CertificateStatus.EXPIRED: messages.EXPIRED,
+    CertificateStatus.REVOKED: messages.REVOKED,
+    CertificateStatus.UNKNOWN: messages.UNCERTAIN,
 }
 
 
-class Standing(Protocol):
-    """What the bridge knows of the holder of a certificate."""
-
-    @property
-    def registered(self) -> bool: ...
-    @property
-    def certificate(self) -> Enum:
-        """Its member is named GOOD, EXPIRED, REVOKED or UNKNOWN."""
-
-    @property
-    def validity(self) -> int: ...
-
-
-class Receipt(Protocol):
-    """The bridge's word on a token."""
-
-    @property
-    def cti(self) -> bytes: ...
-    @property
-    def accepted(self) -> bool: ...
-    @property
-    def refusal(self) -> str | None: ...
-
-
-class Settings(Protocol):
-    """What a reader needs to know of this bridge."""
-
-    @property
-    def bridge_id(self) -> bytes: ...
-    @property
-    def facility_kind(self) -> int: ...
-    @property
-    def facility_key(self) -> bytes: ...
-    @property
-    def demo(self) -> bool: ...
-    @property
-    def now(self) -> int: ...
-
-
-class Desk(Protocol):
-    """Who decides what a reader is answered. Any exception means: cannot now, ask again."""
-
-    def settings(self) -> Settings: ...
-    def open_visit(self, device_id: str) -> bytes: ...
-    def identify(self, certificate: bytes) -> Standing: ...
-    def accept(self, device_chain: list[bytes], token: bytes, evidence: bytes) -> Receipt: ...
-    def reception_called(self, device_id: str) -> object: ...
-
-
-class Log(Protocol):
-    """An event log: link_up(device), link_down(device, reason), link_refused(device, reason),
-    answer_failed(device, question, reason)."""
-
-    def info(self, event: str, **facts: object) -> object: ...
-
-
-def serve(port_path: Path, identity: BridgeIdentity, desk: Desk, log: Log, stop: threading.Event | None = None) -> None:
-    """Serve the reader at `port_path` until `stop` is set: for good, in the calling thread, without it.
+def serve(
+    port_path: Path, identity: BridgeIdentity, desk: Desk, log: FilteringBoundLogger, stop: threading.Event
+) -> None:
+    """Serve the reader at `port_path` until `stop` is set, in the calling thread.
 
     The port may be absent, and come back as another device behind the same name.
     """
-    stop = stop or threading.Event()
     port = TerminalPort(port_path)
     session = Session(identity, desk, log)
     try:
@@ -108,7 +55,7 @@ def serve(port_path: Path, identity: BridgeIdentity, desk: Desk, log: Log, stop:
 class Session:
     """One reader at a time, over as many connections as its cable makes of it."""
 
-    def __init__(self, identity: BridgeIdentity, desk: Desk, log: Log) -> None:
+    def __init__(self, identity: BridgeIdentity, desk: Desk, log: FilteringBoundLogger) -> None:
         self._identity = identity
         self._tls = identity.tls_context()
         self._desk = desk
@@ -172,7 +119,7 @@ class Session:
         self._chain = (reader.certificate, self._identity.authority)
         settings = self._desk.settings()
         welcome = messages.pack_welcome(
-            settings.bridge_id, int(settings.facility_kind), settings.facility_key, settings.demo, settings.now
+            settings.bridge_id, settings.facility_kind, settings.facility_key, settings.demo, settings.now
         )
         line.send(messages.WELCOME, 0, welcome, _now())
         return True
@@ -198,11 +145,11 @@ class Session:
             return messages.NONCE, self._desk.open_visit(self._device)
         if question.kind == messages.IDENTIFY:
             standing = self._desk.identify(question.body)
-            status = _STATUSES[standing.certificate.name]
+            status = _STATUSES[standing.certificate]
             return messages.STANDING, messages.pack_standing(standing.registered, status, standing.validity)
         if question.kind == messages.DELIVER:
             token, evidence = messages.unpack_delivery(question.body)
-            receipt = self._desk.accept(list(self._chain), token, evidence)
+            receipt = self._desk.accept(self._chain, token, evidence)
             return messages.RECEIPT, messages.pack_receipt(receipt.cti, receipt.accepted, receipt.refusal or "")
         if question.kind == messages.CALL_RECEPTION:
             self._desk.reception_called(self._device)

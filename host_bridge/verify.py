@@ -16,6 +16,7 @@ from firmware.token.anchors import TrustAnchors
 from firmware.token.claims import Claims, DebugStatus, certificate_mac
 from firmware.token.cose import verify_token
 from firmware.token.refusal import Refusal, TokenRefused
+from firmware.wire.messages import MAX_CERTIFICATE
 from host_bridge.journal import IssuedNonce
 
 NONCE_LIFE_S: Final = 24 * 3600
@@ -69,6 +70,14 @@ def verify_visit(
     return VerifiedVisit(claims, certificate.fingerprint(SHA256()), certificate.serial_number)
 
 
+def patient_certificate(der: bytes, anchors: TrustAnchors) -> x509.Certificate:
+    """A patient's authentication certificate, if it is one that a reader can ask about (`MAX_CERTIFICATE`) and a
+    trusted authority issued it. Dates and revocation are not checked. Raises TokenRefused."""
+    if len(der) > MAX_CERTIFICATE:
+        raise TokenRefused(Refusal.TOO_LARGE)
+    return card.verify_authentication_certificate(der, anchors)
+
+
 def expired(certificate: x509.Certificate, now: int) -> bool:
     """Whether `now` lies outside the certificate's dates."""
     moment = datetime.fromtimestamp(now, UTC)
@@ -101,7 +110,7 @@ def _patient(claims: Claims, message: bytes, nonce: IssuedNonce, trust: Trust, n
     evidence = card.decode(message)
     if card.method_of(evidence) is not claims.method:
         raise TokenRefused(Refusal.METHOD_MISMATCH)
-    certificate = card.verify_authentication_certificate(evidence.certificate, trust.cards)
+    certificate = patient_certificate(evidence.certificate, trust.cards)
     if certificate_mac(trust.facility_key, evidence.certificate) != claims.certificate_mac:
         raise TokenRefused(Refusal.CERTIFICATE_MAC)
     if expired(certificate, now):

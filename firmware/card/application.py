@@ -3,9 +3,9 @@
 from typing import Final
 
 from board.contracts import CardSession
-from firmware.card import tlv
 from firmware.card.apdu import SHORT_LE, SW, Command, Ins, Response, exchange
 from firmware.card.medium import CardDamaged, NotMyNumberCard
+from firmware.token import tlv
 
 FILE_CAP: Final = 0x8000
 """Largest file: READ BINARY takes offsets of 15 bits."""

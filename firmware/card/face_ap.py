@@ -9,9 +9,9 @@ from hashlib import sha256
 from typing import Final
 
 from board.contracts import CardSession
-from firmware.card import tlv
 from firmware.card.application import FILE_CAP, Application
 from firmware.card.medium import CardDamaged
+from firmware.token import tlv
 from firmware.token.evidence import digest_info
 
 AID: Final = bytes.fromhex("D3921000310001010402")
@@ -91,7 +91,7 @@ class CardSurfaceAp(Application):
         content = self._read_object(_SURFACE, FILE_CAP)
         try:
             (surface,) = tlv.elements(content)
-            parts = {part.tag: part for part in tlv.elements(surface.value)}
+            parts = tlv.by_tag(surface.value)
             if surface.tag != _SURFACE_TAG:
                 raise CardDamaged("parse 0002")
             return Surface(

@@ -11,7 +11,6 @@ from firmware.face.manifest import Manifest, ModelError, load_manifest
 from firmware.face.photo import PhotoError
 from firmware.face.quality import Guidance
 from firmware.face.vision import FaceVision, Sighting
-from firmware.tflite import runtime_name
 
 __all__ = ["Embedding", "FaceDecision", "FaceEngine", "Guidance", "ModelError", "PhotoError", "Sighting"]
 
@@ -31,11 +30,6 @@ class FaceEngine(FaceVision):
     def load(cls, models_dir: Path, manifest: Path) -> Self:
         """The models in `models_dir`, the statistics beside `manifest`; all checked by hash. Raises ModelError."""
         return cls(load_manifest(manifest), models_dir)
-
-    @property
-    def runtime(self) -> str:
-        """The inference runtime and its version, for the event log."""
-        return runtime_name()
 
     def decide(self, reference: Embedding, lives: Sequence[Embedding]) -> FaceDecision:
         """Whether the live pictures show the person of the reference: the mean of their scores decides."""

@@ -13,6 +13,7 @@ CATALOGUE: dict[str, frozenset[str]] = {
     "out_of_order": frozenset({"code", "reason"}),
     "link_up": frozenset({"bridge"}),
     "link_down": frozenset({"reason"}),
+    "face_unavailable": frozenset({"reason"}),
     "visit_process_failed": frozenset({"status"}),
     "visit_ended": frozenset(
         {"method", "verified", "score", "threshold", "cti", "acknowledged", "refused", "ms"},
@@ -31,7 +32,7 @@ class EventLog:
     def __init__(self, stream: TextIO = sys.stdout) -> None:
         self._logger = structlog.wrap_logger(
             structlog.WriteLogger(stream),
-            processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.JSONRenderer()],
+            processors=[structlog.processors.TimeStamper(fmt="iso", key="at"), structlog.processors.JSONRenderer()],
         )
 
     def write(self, event: str, **facts: Fact) -> None:

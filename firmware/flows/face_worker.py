@@ -5,7 +5,6 @@ embeddings; what leaves it is the camera's preview for the screen, one word of g
 """
 
 import asyncio
-import os
 import socket
 import subprocess
 import time
@@ -20,6 +19,7 @@ from firmware.face.engine import FaceEngine
 from firmware.face.photo import PhotoError
 from firmware.face.quality import Guidance
 from firmware.flows.pipe import BlockingPipe, Message, Pipe, PipeBroken
+from firmware.flows.process import ended, start_with_pipe
 
 FRAMES_FUSED = 5
 """Good frames that one decision rests on."""
@@ -66,11 +66,15 @@ class FaceOutcome:
     ms: float
 
 
-def work(camera: Camera, engine: FaceEngine, end: socket.socket) -> None:
-    """Serve one visit over `end`, then return. Leaves with everything it knew."""
+def work(open_camera: Callable[[], Camera], engine: FaceEngine, end: socket.socket) -> None:
+    """Serve one visit over `end`, then return; everything it knew goes with it.
+
+    The camera is opened at the first look: until then the visit before may have it.
+    """
     pipe = BlockingPipe(end)
+    camera: Camera | None = None
     reference: Embedding | None = None
-    pipe.send({"ready": engine.runtime})
+    pipe.send({"ready": True})
     try:
         while True:
             order = pipe.receive()
@@ -83,6 +87,7 @@ def work(camera: Camera, engine: FaceEngine, end: socket.socket) -> None:
                     else:
                         pipe.send({"reference": "ok"})
                 case "look" if reference is not None:
+                    camera = camera or open_camera()
                     _look(camera, engine, reference, pipe)
                 case "rest":  # it crossed our decision on the way
                     pipe.send({"resting": True})
@@ -93,7 +98,8 @@ def work(camera: Camera, engine: FaceEngine, end: socket.socket) -> None:
     finally:
         if reference is not None:
             reference.wipe()
-        camera.close()
+        if camera is not None:
+            camera.close()
 
 
 def _look(camera: Camera, engine: FaceEngine, reference: Embedding, pipe: BlockingPipe) -> None:
@@ -143,20 +149,12 @@ class FaceWorker:
 
     @classmethod
     async def start(cls, command: Sequence[str]) -> "FaceWorker":
-        """Start `command` with the worker's end of the pipe as its file descriptor, given by `--fd`."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = subprocess.Popen(
-                [*command, "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno()], env=os.environ | ONE_THREAD
-            )
-        return cls(process, await Pipe.over(ours))
+        """Start `command`; `work` runs at the other end of its pipe."""
+        return cls(*await start_with_pipe(command, ONE_THREAD))
 
-    async def ready(self) -> str:
-        """Wait until models are loaded; the name of the inference runtime. Raises FaceUnavailable."""
-        message = await self._receive()
-        if "ready" not in message:
-            raise FaceUnavailable(str(message.get("error", "unknown")))
-        return str(message["ready"])
+    async def ready(self) -> None:
+        """Wait until the models are loaded. Raises FaceUnavailable."""
+        await self._receive()
 
     async def reference(self, photo: bytes) -> None:
         """Hand over the card's photo (JPEG 2000). Raises PhotoUnusable, FaceUnavailable."""
@@ -184,9 +182,9 @@ class FaceWorker:
                 await asyncio.shield(self._rest())
 
     async def end(self) -> None:
-        """Hang up, and wait until the worker's process is gone."""
+        """Hang up, and see the worker's process gone."""
         self._pipe.close()
-        await asyncio.to_thread(self._process.wait)
+        await asyncio.to_thread(ended, self._process)
 
     async def _rest(self) -> None:
         await self._send({"do": "rest"})

@@ -12,9 +12,13 @@ from board.contracts import CardFace, CardReader, CardSession, Indicator
 from firmware.flows.events import Fact
 from firmware.flows.face_worker import FaceWorker
 from firmware.flows.host import Host
-from firmware.flows.patient import Patient, Screen
+from firmware.flows.patient import Patient
+from firmware.screens.drawn import Screen
 from firmware.token.anchors import TrustAnchors
 from firmware.token.claims import Method
+
+FACE_ATTEMPTS = 3
+"""In one visit, however often the patient changes the way."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,7 +32,8 @@ class Kiosk:
     card_reader: CardReader
     card_face: CardFace
     light: Indicator
-    face: FaceWorker
+    face: FaceWorker | None
+    """None: the camera or the models cannot be used; the PIN can."""
     host: Host
     anchors: TrustAnchors
     """Who may have issued a card: the photo's authenticity is judged by them."""
@@ -105,3 +110,10 @@ class Visit:
     outcome: Outcome
     certificate: bytes = b""
     """The card's authentication certificate, DER."""
+    face_attempts_left: int = FACE_ATTEMPTS
+    pin_blocked: bool = False
+
+    @property
+    def face_left(self) -> bool:
+        """Whether the face is still a way to confirm this patient."""
+        return self.kiosk.face is not None and self.face_attempts_left > 0

@@ -8,17 +8,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from board.contracts import Display, Point, Touch
 from firmware.flows.host import Host
-from firmware.screens.drawn import Drawn
+from firmware.screens.drawn import Drawn, Screen
 from firmware.screens.look import Look
 from firmware.screens.reception_called import ReceptionCalled
 from firmware.screens.still_there import StillThere
-
-SETTLE_S = 0.25
-"""A finger this soon after a new question was meant for the last one."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +27,8 @@ class Patience:
     """And that one, left alone, by the end of the visit."""
     tick: float = 1.0
     """How often it looks."""
-
-
-class Screen(Protocol):
-    """One screen of `firmware.screens`."""
-
-    @property
-    def name(self) -> str: ...
-
-    def draw(self, look: Look) -> Drawn: ...
+    settle: float = 0.25
+    """A finger this soon after a new question was meant for the last one."""
 
 
 class Patient:
@@ -61,6 +50,7 @@ class Patient:
         """How long the patient has taken over answers, in all."""
         self._quiet_since = time.monotonic()
         self._settled_at = 0.0
+        self._new_question = False
         self.on_leave: Callable[[str], None] = lambda reason: None
         """Called when the patient stops ("stopped") or has gone ("idle")."""
 
@@ -70,24 +60,30 @@ class Patient:
         if self._over is None:
             await self._paint()
 
+    async def tell(self, screen: Screen) -> None:
+        """Put the visit's last word up, whatever lies over it."""
+        self._over = None
+        await self.show(screen)
+
     async def ask(self, screen: Screen, *, same_question: bool = False) -> str:
         """Put a screen up and return the name of the area that is touched.
 
-        Fingers of before, and within SETTLE_S, do not count; `same_question` says that this is no new question (the
-        next digit of a PIN), so that they do.
+        Fingers of before, and within `Patience.settle`, do not count; `same_question` says that this is no new
+        question (the next digit of a PIN), so that they do.
         """
-        if not same_question:
-            self._settled_at = float("inf")  # until it is painted
+        self._new_question = not same_question
         await self.show(screen)
-        if not same_question:
-            self._settled_at = time.monotonic() + SETTLE_S
-            self._touched = asyncio.Queue()
         return await self._next_answer()
 
     async def choice(self) -> str:
-        """The next area touched on whatever screen is up."""
-        self._touched = asyncio.Queue()
+        """The next area touched on the screen that is up, which is a new question from now on."""
+        self._begin_question()
         return await self._next_answer()
+
+    def _begin_question(self) -> None:
+        self._new_question = False
+        self._settled_at = time.monotonic() + self._patience.settle
+        self._touched = asyncio.Queue()
 
     async def _next_answer(self) -> str:
         self._asking = True
@@ -117,7 +113,7 @@ class Patient:
                 case "reception":
                     await self._put_over(ReceptionCalled(reached=await self._host.call_reception()))
                 case "stop":
-                    self._over = None
+                    await self._put_over(None)
                     self.on_leave("stopped")
                 case "continue" if self._over is not None:
                     await self._put_over(None)
@@ -138,16 +134,16 @@ class Patient:
 
     def _left_alone(self) -> bool:
         quiet_s = time.monotonic() - self._quiet_since
-        if self._over is not None:
+        if isinstance(self._over, StillThere):
             return quiet_s > self._patience.give_up
-        return self._asking and quiet_s > self._patience.idle
+        return (self._asking or self._over is not None) and quiet_s > self._patience.idle
 
     async def _nobody_touches(self) -> None:
-        if self._over is not None:
-            self._over = None
+        if isinstance(self._over, StillThere):
+            await self._put_over(None)
             self.on_leave("idle")
         else:
-            await self._put_over(StillThere())
+            await self._put_over(StillThere() if self._asking else None)
 
     async def _put_over(self, screen: Screen | None) -> None:
         self._over = screen
@@ -155,8 +151,14 @@ class Patient:
         await self._paint()
 
     async def _paint(self) -> None:
+        # Never left halfway: the panel would take the next picture for the rest of this one.
+        await asyncio.shield(self._paint_whole())
+
+    async def _paint_whole(self) -> None:
         async with self._painting:
             screen = self._over or self._screen
             if screen is not None:
                 self._drawn = screen.draw(self._look)
                 await self._display.show(self._drawn.image, screen.name)
+            if self._new_question and self._over is None:
+                self._begin_question()

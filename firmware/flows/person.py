@@ -7,8 +7,8 @@ from typing import ClassVar, Protocol
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from firmware.card.face_ap import CardSurfaceAp, NumberBBlocked, NumberBOk, Surface
-from firmware.card.jpki import Jpki, PinBlocked, PinOk
-from firmware.flows.face_worker import FaceUnavailable, PhotoUnusable, Sight
+from firmware.card.jpki import PIN_LENGTH, Jpki, PinBlocked, PinOk
+from firmware.flows.face_worker import FaceUnavailable, FaceWorker, PhotoUnusable, Sight
 from firmware.flows.kiosk import Ended, Visit
 from firmware.screens.card_problem import CardProblem
 from firmware.screens.choose_method import ChooseMethod
@@ -21,10 +21,8 @@ from firmware.token.claims import Method
 from firmware.token.evidence import Evidence, FaceEvidence, PinEvidence, digest_info, verify_card_key, verify_photo
 from firmware.token.refusal import TokenRefused
 
-FACE_ATTEMPTS = 3
 LOOK_S = 20.0
 """One attempt without a good picture of the face ends after so long."""
-PIN_LENGTH = 4
 
 
 class Proof(Protocol):
@@ -77,7 +75,7 @@ class PinProof:
 
 async def confirm_person(visit: Visit) -> Proof:
     """Ask how, then confirm; the patient may change the way as often as they like. Raises Ended."""
-    way: Proof | str = await visit.kiosk.patient.ask(ChooseMethod(pin=True, face=True))
+    way: Proof | str = await visit.kiosk.patient.ask(ChooseMethod(pin=True, face=visit.kiosk.face is not None))
     while isinstance(way, str):
         way = await (by_face(visit) if way == "face" else by_pin(visit))
     return way
@@ -85,27 +83,29 @@ async def confirm_person(visit: Visit) -> Proof:
 
 async def by_face(visit: Visit) -> Proof | str:
     """Compare the patient with the card's photo; a proof, or the other way that the patient chose."""
-    patient, outcome = visit.kiosk.patient, visit.outcome
+    patient, outcome, worker = visit.kiosk.patient, visit.outcome, visit.kiosk.face
+    if worker is None or not visit.face_left:
+        return await patient.ask(FaceFailed(0, pin=not visit.pin_blocked))
     await patient.show(ReadingCard())
     with outcome.timed("card"):
         proof = await read_surface(visit)
     try:
         with outcome.timed("person"):
-            await visit.kiosk.face.reference(proof.surface.photo)
-        for attempts_left in reversed(range(FACE_ATTEMPTS)):
-            answer = await look(visit)
+            await worker.reference(proof.surface.photo)
+        while True:
+            answer = await look(visit, worker)
             if answer is None:
                 return proof
             if answer == "again":  # this attempt failed
-                answer = await patient.ask(FaceFailed(attempts_left, pin=True))
+                answer = await patient.ask(FaceFailed(visit.face_attempts_left, pin=not visit.pin_blocked))
             if answer != "again":
                 return answer
     except PhotoUnusable as unusable:
         raise Ended(f"photo_unusable: {unusable.reason}", CardProblem("001")) from unusable
     except FaceUnavailable as fault:
+        visit.face_attempts_left = 0
         outcome.refused = f"face_unavailable: {fault.reason}"
-        return await patient.ask(FaceFailed(0, pin=True))
-    raise AssertionError("the last attempt offers no other")
+        return await patient.ask(FaceFailed(0, pin=not visit.pin_blocked))
 
 
 async def read_surface(visit: Visit) -> FaceProof:
@@ -135,15 +135,15 @@ async def read_surface(visit: Visit) -> FaceProof:
     return FaceProof(ap, surface, issuer_certificate, card_key)
 
 
-async def look(visit: Visit) -> str | None:
+async def look(visit: Visit, worker: FaceWorker) -> str | None:
     """One attempt before the camera: None when the person is confirmed, "again" when not, else the area touched."""
     patient, outcome = visit.kiosk.patient, visit.outcome
 
     async def show(sight: Sight) -> None:
-        await patient.show(LookAtCamera(sight.preview, sight.guidance, sight.progress, pin=True))
+        await patient.show(LookAtCamera(sight.preview, sight.guidance, sight.progress, pin=not visit.pin_blocked))
 
     outcome.method = Method.FACE
-    looking = asyncio.create_task(visit.kiosk.face.look(show))
+    looking = asyncio.create_task(worker.look(show))
     choosing = asyncio.create_task(patient.choice())
     try:
         await asyncio.wait({looking, choosing}, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
@@ -151,11 +151,16 @@ async def look(visit: Visit) -> str | None:
             face = looking.result()
             outcome.score, outcome.threshold = face.score, face.threshold
             outcome.ms["person"] = outcome.ms.get("person", 0.0) + face.ms
-            outcome.refused = None if face.match else "face_mismatch"
-            return None if face.match else "again"
+            if face.match:
+                outcome.refused = None
+                return None
+            outcome.refused = "face_mismatch"
+            visit.face_attempts_left -= 1
+            return "again"
         if choosing.done():
             return choosing.result()
         outcome.refused = "no_usable_face"
+        visit.face_attempts_left -= 1
         return "again"
     finally:
         looking.cancel()
@@ -191,5 +196,6 @@ async def by_pin(visit: Visit) -> Proof | str:
             return PinProof(jpki)
         visit.outcome.refused = "pin_wrong"
         tries_left, wrong = (0 if isinstance(verified, PinBlocked) else verified.tries_left), True
+    visit.pin_blocked = True
     visit.outcome.refused = "pin_blocked"
-    return await patient.ask(PinLocked(face=True))
+    return await patient.ask(PinLocked(face=visit.face_left))

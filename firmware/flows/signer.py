@@ -84,8 +84,9 @@ class TokenSigner:
             self._keys.sign,
             self._keys.chain()[0],
         )
-        self._previous = hashlib.sha256(token).digest()
-        self._keep(counter, self._previous)
+        digest = hashlib.sha256(token).digest()
+        self._keep(counter, digest)
+        self._previous = digest
         return token
 
     def _keep(self, counter: int, previous: bytes) -> None:

@@ -4,18 +4,19 @@ It never sees a PIN, a photo or a picture; it sees a patient's certificate while
 """
 
 import asyncio
+import contextlib
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
-from typing import Any
 
 from firmware.flows.events import EventLog
 from firmware.flows.pipe import Message, Pipe, PipeBroken, answer_calls
+from firmware.flows.process import ended, start_with_pipe
 from firmware.flows.signer import Signing, TokenSigner
+from firmware.link.answers import Settings
 from firmware.link.link import Link, LinkDown
 from firmware.token.claims import Method
 from firmware.wire.messages import Malformed
@@ -30,7 +31,9 @@ class _Opened:
     """A visit that the terminal knows: its nonce and settings, and the certificate once it is read."""
 
     nonce: bytes
-    settings: Any
+    settings: Settings
+    today: date
+    """Whose rules decide what the patient is asked."""
     certificate: bytes = b""
 
 
@@ -43,19 +46,12 @@ class VisitProcess:
 
     @classmethod
     async def start(cls, command: Sequence[str]) -> "VisitProcess":
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = subprocess.Popen([*command, "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno()])
-        return cls(process, await Pipe.over(ours))
+        return cls(*await start_with_pipe(command))
 
-    async def ended(self) -> int:
-        """Wait for its end; the exit status."""
-        return await asyncio.to_thread(self._process.wait)
-
-    async def end(self) -> None:
-        """Hang up: the process ends by itself when its pipe does."""
+    async def end(self) -> int:
+        """Hang up, and see the process gone; its exit status."""
         self.pipe.close()
-        await self.ended()
+        return await asyncio.to_thread(ended, self._process)
 
 
 class Supervisor:
@@ -75,23 +71,20 @@ class Supervisor:
             while True:
                 current, waiting = waiting, await VisitProcess.start(self._visit_command)
                 try:
-                    status = await self._serve(current)
+                    await self._serve(current)
                 finally:
-                    await current.end()
+                    status = await current.end()
                 if status != 0:
                     self._log.write("visit_process_failed", status=status)
                     await asyncio.sleep(RESTART_S)
         finally:
             await waiting.end()
 
-    async def _serve(self, visit: VisitProcess) -> int:
+    async def _serve(self, visit: VisitProcess) -> None:
         opened: dict[bytes, _Opened] = {}
-        try:
+        with contextlib.suppress(PipeBroken):
             await visit.pipe.send({"go": True})
-        except PipeBroken:
-            return await visit.ended()
-        await answer_calls(visit.pipe, lambda question: self._answer(question, opened))
-        return await visit.ended()
+            await answer_calls(visit.pipe, lambda question: self._answer(question, opened))
 
     async def _answer(self, question: Message, opened: dict[bytes, _Opened]) -> Message:
         try:
@@ -115,7 +108,12 @@ class Supervisor:
         except OSError as error:  # the counter cannot be kept: then nothing may be signed
             self._log.write("token_unsigned", reason=error.strerror)
             return {"silent": "nothing can be signed"}
-        except (KeyError, TypeError, ValueError, Malformed) as error:  # a visit's process that has gone wrong harms itself alone
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            Malformed,
+        ) as error:  # a visit's process that has gone wrong harms itself alone
             self._log.write("question_refused", reason=type(error).__name__)
             return {"silent": "not understood"}
 
@@ -123,18 +121,19 @@ class Supervisor:
         settings = await self._link.settings()
         nonce = await self._link.open_visit()
         cti = os.urandom(16)
-        opened[cti] = _Opened(nonce, settings)
+        today = japanese_day(self._link.host_time())
+        opened[cti] = _Opened(nonce, settings, today)
         return {
             "bridge_id": settings.bridge_id,
             "nonce": nonce,
             "cti": cti,
             "facility": settings.facility_kind,
-            "today": japanese_day(self._link.host_time()).isoformat(),
+            "today": today.isoformat(),
         }
 
     async def _identify(self, question: Message, opened: dict[bytes, _Opened]) -> Message:
         visit = opened[question["cti"]]
-        opened[question["cti"]] = _Opened(visit.nonce, visit.settings, question["certificate"])
+        opened[question["cti"]] = replace(visit, certificate=question["certificate"])
         standing = await self._link.identify(question["certificate"])
         return {
             "registered": standing.registered,
@@ -155,7 +154,7 @@ class Supervisor:
                 certificate=visit.certificate,
                 method=Method(question["method"]),
                 consents=question["consents"],
-                policy_date=japanese_day(host_time),
+                policy_date=visit.today,
                 evidence=question["evidence"],
             )
         )

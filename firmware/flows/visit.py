@@ -15,7 +15,6 @@ from firmware.card.medium import CardDamaged, NotMyNumberCard
 from firmware.flows.consents import ask_consents
 from firmware.flows.host import Appointment, Delivery, HostSilent
 from firmware.flows.kiosk import Card, Ended, Kiosk, Outcome, Visit
-from firmware.flows.patient import Screen
 from firmware.flows.person import confirm_person
 from firmware.link.answers import CertificateStatus, Standing
 from firmware.policy import Consent
@@ -25,6 +24,7 @@ from firmware.screens.card_lifted import CardLifted
 from firmware.screens.card_problem import CardProblem
 from firmware.screens.checking import Checking
 from firmware.screens.done import Done
+from firmware.screens.drawn import Screen
 from firmware.screens.out_of_order import OutOfOrder
 from firmware.screens.place_card import PlaceCard
 from firmware.screens.reading_card import ReadingCard
@@ -67,20 +67,14 @@ async def receive_patient(kiosk: Kiosk) -> Outcome:
     await card_placed(kiosk)
     kiosk.light.show(Light.BUSY)
     try:
-        done = await check_in(kiosk, outcome)
+        last_screen: Screen = await check_in(kiosk, outcome)
+        kiosk.light.show(Light.GOOD)
     except Ended as ended:
         outcome.refused = outcome.refused or ended.reason
+        last_screen = ended.screen
         kiosk.light.show(Light.CARE)
-        await kiosk.patient.show(ended.screen)
-        await see_card_taken(kiosk)
-    else:
-        kiosk.light.show(Light.GOOD)
-        await kiosk.patient.show(done)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(kiosk.card_reader.removed(), TAKE_CARD_S)
-            return outcome
-        await kiosk.patient.show(CardForgotten())
-        await kiosk.card_reader.removed()
+    await kiosk.patient.tell(last_screen)
+    await see_card_taken(kiosk, remind=outcome.acknowledged)
     return outcome
 
 
@@ -122,7 +116,7 @@ async def check_in(kiosk: Kiosk, outcome: Outcome) -> Done:
     if not receipt.accepted:
         raise Ended(f"terminal_refused: {receipt.refusal}", CannotCheck())
     outcome.acknowledged = True
-    return Done(reception=signed.standing.validity != VALID)
+    return Done(reception=not signed.standing.registered or signed.standing.validity != VALID)
 
 
 async def with_the_card(visit: Visit) -> Signed:
@@ -182,7 +176,7 @@ async def deliver(visit: Visit, signed: Signed) -> Delivery:
             if not (await asyncio.wait({delivery}, timeout=SLOW_TERMINAL_S))[0]:
                 await patient.show(WaitingForTerminal())
             return await asyncio.shield(delivery)
-    except TimeoutError:
+    except (TimeoutError, HostSilent):
         raise Ended("terminal_unreachable", CannotCheck()) from None
 
 
@@ -211,13 +205,16 @@ async def while_present(kiosk: Kiosk, work: Coroutine[Any, Any, T]) -> T:
         watching.cancel()
 
 
-async def see_card_taken(kiosk: Kiosk) -> None:
+async def see_card_taken(kiosk: Kiosk, *, remind: bool) -> None:
     """Keep the last screen up until the card is gone; where it has gone already, for as long as it takes to read, or
-    until a card is there again."""
+    until a card is there again. `remind`: ask for a card left behind, in place of what the screen says."""
     try:
         await asyncio.wait_for(kiosk.card_reader.removed(), ALREADY_GONE_S)
     except TimeoutError:
-        await kiosk.card_reader.removed()
+        taken = asyncio.create_task(kiosk.card_reader.removed())
+        if remind and not (await asyncio.wait({taken}, timeout=TAKE_CARD_S))[0]:
+            await kiosk.patient.tell(CardForgotten())
+        await taken
         return
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(kiosk.card_reader.inserted(), LAST_WORD_S)

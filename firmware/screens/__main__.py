@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
-from firmware.screens.samples import SAMPLES, Screen, looks
+from firmware.screens.drawn import Screen
+from firmware.screens.samples import SAMPLES, looks
 
 
 def main() -> None:

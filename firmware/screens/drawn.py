@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from PIL import Image
+
+from firmware.screens.look import Look
 
 
 class Box(NamedTuple):
@@ -97,3 +99,13 @@ class Drawn:
     def hit(self, x: int, y: int) -> str | None:
         """The name of the area at a pixel, or None."""
         return next((name for name, box in self.areas.items() if box.holds(x, y)), None)
+
+
+class Screen(Protocol):
+    """What every screen is."""
+
+    @property
+    def name(self) -> str: ...
+
+    def draw(self, look: Look) -> Drawn:
+        """Draw it in the language and size of `look`."""

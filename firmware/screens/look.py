@@ -6,6 +6,10 @@ from typing import Literal
 Language = Literal["ja", "en"]
 
 
+DEMO_FOOTER = "デモ：なりすまし検知はありません  Demo: no presentation-attack detection"
+"""What a reader with simulated parts says on every screen, in both languages."""
+
+
 @dataclass(frozen=True)
 class Look:
     """The panel, and what the patient chose."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Protocol
 
 from firmware.screens.ask_consents import AskConsents
 from firmware.screens.ask_one_consent import AskOneConsent
@@ -14,10 +13,10 @@ from firmware.screens.checking import Checking
 from firmware.screens.choose_method import ChooseMethod
 from firmware.screens.consent_item import ConsentItem
 from firmware.screens.done import Done
-from firmware.screens.drawn import Drawn
+from firmware.screens.drawn import Screen
 from firmware.screens.enter_pin import EnterPin
 from firmware.screens.face_failed import FaceFailed
-from firmware.screens.look import Language, Look
+from firmware.screens.look import DEMO_FOOTER, Language, Look
 from firmware.screens.look_at_camera import LookAtCamera
 from firmware.screens.out_of_order import OutOfOrder
 from firmware.screens.pin_locked import PinLocked
@@ -26,16 +25,6 @@ from firmware.screens.reading_card import ReadingCard
 from firmware.screens.reception_called import ReceptionCalled
 from firmware.screens.still_there import StillThere
 from firmware.screens.waiting_for_terminal import WaitingForTerminal
-
-
-class Screen(Protocol):
-    """What every screen is."""
-
-    @property
-    def name(self) -> str: ...
-
-    def draw(self, look: Look) -> Drawn: ...
-
 
 GUIDANCE = (
     "no_face",
@@ -49,7 +38,6 @@ GUIDANCE = (
     "camera_gone",
 )
 _ITEMS = (ConsentItem("treatment_medicine", 3), ConsentItem("checkups", 5), ConsentItem("operations", None))
-_FOOTER = "デモ：なりすまし検知はありません  Demo: no presentation-attack detection"
 
 SAMPLES: dict[str, Screen] = {
     "place_card": PlaceCard(),
@@ -93,4 +81,4 @@ def looks() -> Iterator[tuple[str, Look]]:
     """Every language and size of the text, with a name each."""
     languages: tuple[Language, ...] = ("ja", "en")
     for language, large in product(languages, (False, True)):
-        yield f"{language}-{'large' if large else 'normal'}", Look(language=language, large=large, footer=_FOOTER)
+        yield f"{language}-{'large' if large else 'normal'}", Look(language=language, large=large, footer=DEMO_FOOTER)

@@ -1,11 +1,12 @@
-"""The card verifiable certificate in EF 0004 of 券面事項確認AP and the BER-TLV it is made of (ISO/IEC 7816-8)."""
+"""The card verifiable certificate in EF 0004 of 券面事項確認AP (ISO/IEC 7816-8)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
+
+from firmware.token import tlv
 
 
 @dataclass(frozen=True)
@@ -22,14 +23,15 @@ class CvCertificate:
     @classmethod
     def parse(cls, encoded: bytes) -> "CvCertificate":
         """Raises ValueError for anything but exactly one certificate, zero padding after it allowed."""
-        tag, outer, rest = _first(encoded)
-        if tag != 0x7F21 or rest.strip(b"\x00"):
+        size = tlv.object_size(encoded)
+        (certificate,) = tlv.elements(encoded[:size])
+        if certificate.tag != 0x7F21 or encoded[size:].strip(b"\x00"):
             raise ValueError("not a CV certificate")
-        parts = dict(tlvs(outer))
+        parts = tlv.by_tag(certificate.value)
         if parts.keys() != {0x5F4E, 0x5F37}:
             raise ValueError("body and signature expected")
-        body = parts[0x5F4E]
-        return cls(body[:16], body[16:32], public_key(body[32:]), body, parts[0x5F37])
+        body = parts[0x5F4E].value
+        return cls(body[:16], body[16:32], public_key(body[32:]), body, parts[0x5F37].value)
 
     def signed_by(self, key: rsa.RSAPublicKey) -> bool:
         """Whether `key` signed this certificate: PKCS #1 v1.5 with SHA-256."""
@@ -42,35 +44,10 @@ class CvCertificate:
 
 def public_key(encoded: bytes) -> rsa.RSAPublicKey:
     """An RSA key as 90 exponent, 91 modulus. Raises ValueError, also for a modulus outside 2048 to 4096 bits."""
-    parts = dict(tlvs(encoded))
+    parts = tlv.by_tag(encoded)
     if parts.keys() != {0x90, 0x91}:
         raise ValueError("exponent and modulus expected")
-    exponent, modulus = (int.from_bytes(parts[tag], "big") for tag in (0x90, 0x91))
+    exponent, modulus = (int.from_bytes(parts[tag].value, "big") for tag in (0x90, 0x91))
     if not 2048 <= modulus.bit_length() <= 4096 or exponent != 65537:
         raise ValueError("RSA key of an unexpected kind")
     return rsa.RSAPublicNumbers(exponent, modulus).public_key()
-
-
-def tlvs(encoded: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tag and value of each element, in order. Raises ValueError if the bytes are not a row of BER-TLV."""
-    while encoded:
-        tag, value, encoded = _first(encoded)
-        yield tag, value
-
-
-def _first(encoded: bytes) -> tuple[int, bytes, bytes]:
-    """Tag, value and what follows. Tags of at most two bytes, lengths of at most 65,535."""
-    try:
-        size = 2 if encoded[0] & 0x1F == 0x1F else 1
-        tag = int.from_bytes(encoded[:size], "big")
-        length, start = encoded[size], size + 1
-        if length > 0x82 or length == 0x80:
-            raise ValueError("length")
-        if length > 0x80:
-            start += length - 0x80
-            length = int.from_bytes(encoded[size + 1 : start], "big")
-    except IndexError as error:
-        raise ValueError("cut short") from error
-    if len(encoded) < start + length:
-        raise ValueError("cut short")
-    return tag, encoded[start : start + length], encoded[start + length :]

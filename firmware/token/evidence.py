@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from firmware.token import cbor, cv
+from firmware.token import cbor, cv, tlv
 from firmware.token.anchors import TrustAnchors
 from firmware.token.claims import Method
 from firmware.token.refusal import Refusal, TokenRefused
@@ -163,7 +163,7 @@ def verify_photo(
     if signed != hashes:
         raise TokenRefused(_what_changed([one == other for one, other in zip(signed, hashes, strict=True)]))
     try:
-        return cv.public_key(dict(cv.tlvs(group1))[_TAG_CARD_KEY])
+        return cv.public_key(tlv.by_tag(group1)[_TAG_CARD_KEY].value)
     except (ValueError, KeyError) as error:
         raise TokenRefused(Refusal.KEY_UNSUPPORTED) from error
 

@@ -13,6 +13,7 @@ import pytest
 
 from board.contracts import PortGone
 from board.demo.cable import Cable
+from board.demo.relay import DRAIN_S
 from board.linux.serial import SerialHostPort
 from firmware.wire import frame
 from firmware.wire.frame import Frame
@@ -100,6 +101,20 @@ async def test_the_plug_comes_out_after_exactly_so_many_bytes(
     assert not (await cable.status())["plugged"]
 
 
+async def test_a_cable_pulled_by_hand_is_not_pulled_again_after_its_bytes(
+    cable: Cable, reader: SerialHostPort, terminal: TerminalPort
+) -> None:
+    await cable.unplug_after(3)
+    reader.write(b"012", WAIT_S)  # the terminal does not read them: the relay waits for it before it pulls
+    while (await cable.status())["to_terminal"] < 3:
+        pass
+    await cable.unplug()
+    await cable.plug()
+    terminal.open()
+    assert await asyncio.to_thread(terminal.read, 2 * DRAIN_S) == b""
+    assert (await cable.status())["plugged"]
+
+
 async def test_held_answers_wait_while_acknowledgements_pass(
     cable: Cable, reader: SerialHostPort, terminal: TerminalPort
 ) -> None:
@@ -166,7 +181,7 @@ async def test_unknown_commands_are_refused_by_name(cable: Cable, tmp_path: Path
 
 def test_the_relay_ends_with_its_starter(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "board.demo.cable", str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "board.demo.relay", str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -11,7 +11,6 @@ from board.sim.card.command import Received
 from board.sim.card.data import CardData
 from board.sim.card.files import Counters
 from board.sim.card.trace import Trace
-from firmware.card import tlv
 from firmware.card.apdu import Command, Ins, Response, exchange
 from firmware.card.face_ap import CardSurfaceAp
 from firmware.card.jpki import Jpki
@@ -136,12 +135,3 @@ def test_medium_is_told_by_its_label(label, medium):
 def test_unknown_label_is_no_my_number_card():
     with pytest.raises(NotMyNumberCard):
         classify(b"\xff" * 32)
-
-
-@given(st.binary(max_size=80))
-def test_bytes_that_are_no_objects_are_refused_and_never_crash(encoded):
-    try:
-        parts = list(tlv.elements(encoded))
-    except ValueError:
-        return
-    assert b"".join(part.encoded for part in parts) == encoded

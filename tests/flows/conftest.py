@@ -50,7 +50,7 @@ async def dock(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def face_worker(dock: tuple[Dock, Path]) -> AsyncIterator[FaceWorker]:
     """The real worker: a process of its own, with the real models."""
-    options = ("--state", "unused", "--port", "unused", "--dock", str(dock[1] / "dock"))
+    options = ("--dock", str(dock[1] / "dock"))
     worker = await FaceWorker.start((sys.executable, "-m", "firmware", "face", *options))
     await worker.ready()
     yield worker

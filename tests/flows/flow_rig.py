@@ -22,10 +22,11 @@ from board.sim.dock import Dock
 from firmware.flows.face_worker import FaceWorker
 from firmware.flows.host import Host
 from firmware.flows.kiosk import Kiosk, Outcome
-from firmware.flows.patient import SETTLE_S, Patience, Patient, Screen
+from firmware.flows.patient import Patience, Patient
 from firmware.flows.pipe import Caller, Message, Pipe, answer_calls
 from firmware.flows.visit import receive_patient
 from firmware.policy import FacilityKind
+from firmware.screens.drawn import Screen
 from firmware.screens.look import Look
 from firmware.token.anchors import TrustAnchors
 
@@ -116,7 +117,10 @@ class Terminal:
 
     certificate: str = "good"
     validity: int = 1
+    registered: bool = True
     silent: bool = False
+    deaf_to: str = ""
+    """A call that it never answers."""
     accepts: bool = True
     answers: asyncio.Event = field(default_factory=asyncio.Event)
     """Cleared: deliveries wait."""
@@ -124,7 +128,7 @@ class Terminal:
     called: int = 0
 
     async def answer(self, question: Message) -> Message:
-        if self.silent:
+        if self.silent or question["call"] == self.deaf_to:
             return {"silent": "no answer in time"}
         match question["call"]:
             case "open_visit":
@@ -136,7 +140,7 @@ class Terminal:
                     "today": date(2026, 11, 23).isoformat(),
                 }
             case "identify":
-                return {"registered": True, "certificate": self.certificate, "validity": self.validity}
+                return {"registered": self.registered, "certificate": self.certificate, "validity": self.validity}
             case "deliver":
                 self.delivered.append(question)
                 await self.answers.wait()
@@ -161,13 +165,13 @@ class Lamp:
 class FlowRig:
     """One patient at the virtual reader. `async with rig.visit() as ...`: see, tap, ended."""
 
-    def __init__(self, dock: Dock, folder: Path, cards: Path, face: FaceWorker, anchors: TrustAnchors) -> None:
+    def __init__(self, dock: Dock, folder: Path, cards: Path, face: FaceWorker | None, anchors: TrustAnchors) -> None:
         self.dock = dock
         self.tray = MemoryTray()
         self.terminal = Terminal()
         self.terminal.answers.set()
         self.lamp = Lamp()
-        self.patience = Patience()
+        self.patience = Patience(settle=0)
         self.screen: Screen | None = None
         self.pictures: list[tuple[str, bytes]] = []
         self._folder = folder
@@ -192,10 +196,10 @@ class FlowRig:
         self._run(answer_calls(terminal, self.terminal.answer), caller.run(), patient.run())
         self.visit = asyncio.create_task(receive_patient(kiosk))
 
-    def fresh(self, patience: Patience | None = None) -> "FlowRig":
-        """Another visit at the same reader, not open yet."""
-        rig = FlowRig(self.dock, self._folder, self._cards, self._face, self._anchors)
-        rig.patience = patience or Patience()
+    def fresh(self, patience: Patience | None = None, *, face: bool = True) -> "FlowRig":
+        """Another visit at the same reader, not open yet; without `face` its worker has failed."""
+        rig = FlowRig(self.dock, self._folder, self._cards, self._face if face else None, self._anchors)
+        rig.patience = patience or Patience(settle=0)
         return rig
 
     async def close(self) -> None:
@@ -222,23 +226,27 @@ class FlowRig:
                 await self._changed.wait()
 
     async def tap(self, screen: Screen, area: str) -> None:
-        """Wait for `screen`, wait until its question counts, tap `area`, and see another picture."""
+        """Wait for `screen`, tap `area`, and see another picture."""
         await self.tap_in(LOOK, screen, area)
 
     async def tap_in(self, look: Look, screen: Screen, area: str) -> None:
         """The same, where the patient has chosen another language or size."""
         await self.see(screen.name)
-        await asyncio.sleep(SETTLE_S + 0.1)  # a patient's reaction: the reader ignores a faster finger
         await self.tap_at_once(screen, area, look)
 
     async def tap_at_once(self, screen: Screen, area: str, look: Look = LOOK) -> None:
         """Tap and see another picture."""
-        left, top, right, bottom = screen.draw(look).areas[area]
-        self.dock.touch((left + right) // 2, (top + bottom) // 2)
-        await self.next_picture()
-
-    async def next_picture(self) -> None:
         shown = len(self.pictures)
+        self.touch(screen, area, look)
+        await self.next_picture(shown)
+
+    def touch(self, screen: Screen, area: str, look: Look = LOOK) -> None:
+        """A finger on the middle of `area`."""
+        self.dock.touch(*screen.draw(look).areas[area].centre)
+
+    async def next_picture(self, shown: int | None = None) -> None:
+        """One more than `shown`, or than there are now."""
+        shown = len(self.pictures) if shown is None else shown
         async with asyncio.timeout(20):
             while len(self.pictures) == shown:
                 self._changed.clear()

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 from flow_rig import LOOK, FlowRig
 
-from board.contracts import Frame
+from board.contracts import CameraFault, Frame
 from board.demo.visits import CONSENTS, METHOD, PAD, empty_room
 from firmware.flows.patient import Patience
 from firmware.screens.choose_method import ChooseMethod
+from firmware.screens.look_at_camera import LookAtCamera
 from firmware.screens.place_card import PlaceCard
 from firmware.screens.reception_called import ReceptionCalled
 from firmware.screens.still_there import StillThere
@@ -93,7 +94,7 @@ async def test_stop_ends_the_visit_and_asks_to_take_the_card(rig: FlowRig) -> No
 
 async def test_a_patient_who_has_gone_is_asked_and_then_the_visit_ends(rig: FlowRig) -> None:
     await rig.close()
-    rig = rig.fresh(Patience(idle=0.3, give_up=0.3, tick=0.05))
+    rig = rig.fresh(Patience(idle=0.3, give_up=0.3, tick=0.05, settle=0))
     await rig.open()
     rig.place("adult")
     await rig.see("choose_method")
@@ -105,7 +106,7 @@ async def test_a_patient_who_has_gone_is_asked_and_then_the_visit_ends(rig: Flow
 
 async def test_a_patient_who_is_still_there_goes_on_where_they_were(rig: FlowRig) -> None:
     await rig.close()
-    rig = rig.fresh(Patience(idle=1.0, give_up=60.0, tick=0.05))
+    rig = rig.fresh(Patience(idle=1.0, give_up=60.0, tick=0.05, settle=0))
     await rig.open()
     rig.place("adult")
     await rig.tap(StillThere(), "continue")
@@ -158,9 +159,6 @@ async def test_without_a_card_reader_the_screen_says_what_to_do_and_recovers(rig
 
 
 async def test_a_camera_that_is_gone_is_said_on_the_screen_and_the_pin_still_works(rig: FlowRig) -> None:
-    from board.contracts import CameraFault
-    from firmware.screens.look_at_camera import LookAtCamera
-
     rig.place("adult")
     await rig.tap(METHOD, "face")
     await rig.see("look_at_camera")
@@ -181,3 +179,22 @@ async def test_a_card_left_behind_is_asked_for(rig: FlowRig) -> None:
     await rig.see("done")
     await rig.see("card_forgotten")
     assert (await rig.ended()).acknowledged
+
+
+async def test_a_call_for_reception_on_an_idle_reader_is_taken_down_again(rig: FlowRig) -> None:
+    await rig.close()
+    rig = rig.fresh(Patience(idle=0.3, give_up=0.3, tick=0.05, settle=0))
+    await rig.open()
+    await rig.tap(PlaceCard(), "reception")
+    await rig.see("reception_called")
+    await rig.see("place_card")
+    await rig.close()
+
+
+async def test_a_card_lifted_under_another_message_is_still_told(rig: FlowRig) -> None:
+    rig.place("adult")
+    await rig.tap(METHOD, "reception")
+    await rig.see("reception_called")
+    rig.tray.lift()
+    await rig.see("card_lifted")
+    assert (await rig.ended()).refused == "card_removed"

@@ -1,15 +1,19 @@
 """A patient's visit, told as stories: what is seen, touched, and what reaches the terminal."""
 
+import asyncio
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from flow_rig import BRIDGE, CTI, NONCE, FlowRig
+from flow_rig import BRIDGE, CTI, LOOK, NONCE, FlowRig
 
 from board.contracts import Frame, Light
 from board.demo.visits import CONSENTS, METHOD, PAD
 from board.sim.card.data import CardData
+from firmware.flows.patient import Patience
 from firmware.screens.ask_one_consent import AskOneConsent
+from firmware.screens.card_problem import CardProblem
+from firmware.screens.choose_method import ChooseMethod
+from firmware.screens.done import Done
 from firmware.screens.face_failed import FaceFailed
 from firmware.screens.look_at_camera import LookAtCamera
 from firmware.screens.pin_locked import PinLocked
@@ -95,8 +99,8 @@ async def test_somebody_else_is_refused_three_times_and_then_offered_the_pin_onl
     await rig.see("look_at_camera")
     last = FaceFailed(0, pin=True)
     await rig.see(last.name)
-    assert rig.pictures[-1][1] == last.draw(rig_look()).image.tobytes()
-    assert "again" not in last.draw(rig_look()).areas
+    assert rig.pictures[-1][1] == last.draw(LOOK).image.tobytes()
+    assert "again" not in last.draw(LOOK).areas
     outcome = await rig.ended()
     assert (outcome.verified, outcome.refused) == (False, "face_mismatch")
     assert rig.terminal.delivered == []
@@ -108,7 +112,7 @@ async def test_a_wrong_pin_shows_the_tries_left_and_the_right_one_still_works(ri
     await pin_entered(rig, "0000")
     await rig.tap(PAD, "4")
     two_left = replace(PAD, digits=1, tries_left=2, wrong=True)
-    assert rig.pictures[-1] == ("enter_pin", two_left.draw(rig_look()).image.tobytes())
+    assert rig.pictures[-1] == ("enter_pin", two_left.draw(LOOK).image.tobytes())
     for key in ("3", "2", "1", "next"):
         await rig.tap_at_once(PAD, key)
     await rig.tap(CONSENTS, "agree_all")
@@ -150,16 +154,67 @@ async def test_consents_chosen_one_by_one_are_exactly_those_delivered(rig: FlowR
 
 
 async def test_a_trembling_finger_does_not_answer_the_next_question(rig: FlowRig) -> None:
+    await rig.close()
+    rig = rig.fresh(Patience(settle=3600))
+    await rig.open()
+    rig.place("pin_person")
+    await rig.see("choose_method")
+    rig.touch(METHOD, "pin")  # at once: it was meant for the screen before
+    await rig.tap(METHOD, "language")  # counts always, and comes after
+    assert rig.seen()[-1] == "choose_method"
+    await rig.close()
+
+
+async def test_the_face_is_tried_three_times_in_all_however_often_the_way_is_changed(
+    rig: FlowRig, other: Frame
+) -> None:
+    rig.show_to_camera(other)
+    rig.place("adult")
+    await rig.tap(METHOD, "face")
+    for left in (2, 1):
+        await rig.tap(FaceFailed(left, pin=True), "pin")
+        await rig.tap(PAD, "face")
+    await rig.tap(FaceFailed(0, pin=True), "pin")
+    await rig.tap(PAD, "face")
+    await rig.see("face_failed")
+    assert rig.pictures[-1][1] == FaceFailed(0, pin=True).draw(LOOK).image.tobytes()
+    assert (await rig.ended()).refused == "face_mismatch"
+
+
+async def test_a_terminal_that_cannot_sign_or_store_sends_the_patient_to_the_reception(rig: FlowRig) -> None:
+    rig.terminal.deaf_to = "deliver"
     rig.place("pin_person")
     await rig.tap(METHOD, "pin")
     await pin_entered(rig, "4321")
-    await rig.see("ask_consents")
-    left, top, right, bottom = CONSENTS.draw(rig_look()).areas["agree_all"]
-    rig.dock.touch((left + right) // 2, (top + bottom) // 2)  # at once: meant for the pad
-    await rig.tap(CONSENTS, "agree_none")
+    await rig.tap(CONSENTS, "agree_all")
+    await rig.see("cannot_check")
+    assert (await rig.ended()).refused == "terminal_unreachable"
+
+
+async def test_an_unregistered_card_is_sent_to_the_reception(rig: FlowRig) -> None:
+    rig.terminal.registered = False
+    rig.place("pin_person")
+    await rig.tap(METHOD, "pin")
+    await pin_entered(rig, "4321")
+    await rig.tap(CONSENTS, "agree_all")
     await rig.see("done")
-    await rig.ended()
-    assert rig.terminal.delivered[0]["consents"] == ALL_NO
+    assert rig.pictures[-1][1] == Done(reception=True).draw(LOOK).image.tobytes()
+
+
+async def test_without_a_face_worker_the_pin_is_offered_alone(rig: FlowRig) -> None:
+    await rig.close()
+    rig = rig.fresh(face=False)
+    await rig.open()
+    rig.place("pin_person")
+    await rig.see("choose_method")
+    only_pin = ChooseMethod(pin=True, face=False)
+    assert rig.pictures[-1][1] == only_pin.draw(LOOK).image.tobytes()
+    await rig.tap(only_pin, "pin")
+    await pin_entered(rig, "4321")
+    await rig.tap(CONSENTS, "agree_all")
+    await rig.see("done")
+    assert (await rig.ended()).acknowledged
+    await rig.close()
 
 
 @pytest.mark.parametrize(
@@ -169,11 +224,9 @@ async def test_a_trembling_finger_does_not_answer_the_next_question(rig: FlowRig
 async def test_a_card_that_cannot_be_used_is_named_by_its_code(
     rig: FlowRig, persona: str, reason: str, code: str
 ) -> None:
-    from firmware.screens.card_problem import CardProblem
-
     rig.place(persona)
     await rig.see("card_problem")
-    assert rig.pictures[-1][1] == CardProblem(code).draw(rig_look()).image.tobytes()
+    assert rig.pictures[-1][1] == CardProblem(code).draw(LOOK).image.tobytes()
     outcome = await rig.ended()
     assert outcome.refused is not None and outcome.refused.startswith(reason)
     assert rig.lamp.shown[-1] is Light.CARE
@@ -256,19 +309,19 @@ async def test_a_slow_terminal_is_explained_and_the_card_may_be_taken(rig: FlowR
     rig.tray.lift()
     rig.terminal.answers.set()
     await rig.see("done")
+    assert rig.visit is not None
+    assert not (await asyncio.wait({rig.visit}, timeout=1.0))[0], "the last word stays long enough to be read"
     assert (await rig.ended()).acknowledged
 
 
 async def test_an_eligibility_that_needs_the_reception_is_not_explained_aloud(rig: FlowRig) -> None:
-    from firmware.screens.done import Done
-
     rig.terminal.validity = 4
     rig.place("pin_person")
     await rig.tap(METHOD, "pin")
     await pin_entered(rig, "4321")
     await rig.tap(CONSENTS, "agree_all")
     await rig.see("done")
-    assert rig.pictures[-1][1] == Done(reception=True).draw(rig_look()).image.tobytes()
+    assert rig.pictures[-1][1] == Done(reception=True).draw(LOOK).image.tobytes()
 
 
 async def test_changing_to_the_pin_while_looking_needs_no_new_card(rig: FlowRig) -> None:
@@ -294,9 +347,3 @@ async def test_the_twelve_digit_number_is_never_touched_in_any_way_of_confirming
     await rig.ended()
     assert any("EF 0002" in line or "0002" in line for line in rig.tray.trace)  # the trace does see files
     assert not any(select in line for line in rig.tray.trace for select in ("A4020C020005", "A4020C020013"))
-
-
-def rig_look() -> Any:
-    from flow_rig import LOOK
-
-    return LOOK

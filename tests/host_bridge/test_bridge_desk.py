@@ -14,6 +14,7 @@ from visit_samples import BRIDGE_ID, FACILITY_KEY, NONCE, NOW, Authority, Card, 
 from firmware.policy import FacilityKind
 from firmware.token.claims import DebugStatus, Method
 from firmware.token.refusal import Refusal, TokenRefused
+from firmware.wire.messages import MAX_CERTIFICATE
 from host_bridge.desk import Settings, Standing
 from host_bridge.eligibility import CertificateStatus, QualificationValidity
 from host_bridge.journal import IssuedNonce
@@ -197,6 +198,18 @@ def test_identify_tells_registered_good_expired_revoked_and_strangers_apart(brid
     bridge.revoked = frozenset({world.card.x509.serial_number})
     bridge.kill()
     assert bridge.desk.identify(world.card.certificate).certificate is CertificateStatus.REVOKED
+
+
+def test_a_certificate_is_too_large_for_both_identify_and_token_or_for_neither(bridge: Bridge, world: World) -> None:
+    largest = Card(world.authority, ballast=3300)
+    larger = Card(world.authority, ballast=3500)
+    assert 4000 < len(largest.certificate) <= MAX_CERTIFICATE < len(larger.certificate) < 4300
+    bridge.revoked = frozenset({largest.x509.serial_number, larger.x509.serial_number})
+    bridge.kill()
+    statuses = [bridge.desk.identify(card.certificate).certificate for card in (largest, larger)]
+    assert statuses == [CertificateStatus.REVOKED, CertificateStatus.UNKNOWN]
+    refusals = [bridge.deliver(bridge.visit(card=card)) for card in (largest, larger)]
+    assert refusals == ["certificate_revoked", "too_large"]
 
 
 def test_settings_say_what_a_reader_needs(bridge: Bridge) -> None:

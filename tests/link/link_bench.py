@@ -2,9 +2,9 @@
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import Enum
 from pathlib import Path
 
 from cryptography import x509
@@ -15,40 +15,15 @@ from board.linux.serial import SerialHostPort
 from board.sim.keystore import FileKeyStore
 from firmware.link.identity import install_identity, request_identity
 from firmware.link.link import Link
+from firmware.policy import FacilityKind
+from host_bridge.desk import Receipt, Settings, Standing
+from host_bridge.eligibility import CertificateStatus, QualificationValidity
 from host_bridge.pairing import LOCAL_IDENTITY_LIFE, BridgeIdentity, issue_local_identity
 from host_bridge.session import serve
 
 PATIENCE_S = 15.0
 SERIAL = "READER-0001"
 NOW = 1_800_000_000
-
-
-class Status(Enum):
-    GOOD = "good"
-    REVOKED = "revoked"
-
-
-@dataclass(frozen=True)
-class Standing:
-    registered: bool
-    certificate: Status
-    validity: int
-
-
-@dataclass(frozen=True)
-class Receipt:
-    cti: bytes
-    accepted: bool
-    refusal: str | None
-
-
-@dataclass(frozen=True)
-class Settings:
-    bridge_id: bytes
-    facility_kind: int = 1
-    facility_key: bytes = bytes(range(32))
-    demo: bool = True
-    now: int = NOW
 
 
 class DiskFull(Exception):
@@ -78,7 +53,7 @@ class Heard:
 
 @dataclass
 class MemoryDesk:
-    """Stores each token once, as a journal would; its lists outlive a bridge that is restarted."""
+    """The desk's double: stores each token once, as a journal would; its lists outlive a bridge that is restarted."""
 
     bridge_id: bytes
     heard: Heard
@@ -91,20 +66,21 @@ class MemoryDesk:
     full_times: int = 0
 
     def settings(self) -> Settings:
-        return Settings(self.bridge_id)
+        return Settings(self.bridge_id, FacilityKind.MEDICAL, bytes(range(32)), demo=True, now=NOW)
 
     def open_visit(self, device_id: str) -> bytes:
         return device_id.encode().ljust(32, b".")
 
     def identify(self, certificate: bytes) -> Standing:
-        return Standing(True, Status.REVOKED if certificate == b"revoked" else Status.GOOD, 1)
+        status = CertificateStatus.REVOKED if certificate == b"revoked" else CertificateStatus.GOOD
+        return Standing(True, status, QualificationValidity.VALID)
 
-    def accept(self, device_chain: list[bytes], token: bytes, evidence: bytes) -> Receipt:
+    def accept(self, device_chain: Sequence[bytes], token: bytes, evidence: bytes) -> Receipt:
         if self.full_times:
             self.full_times -= 1
             raise DiskFull
         self.accepted.append(token)
-        self.chains.append(device_chain)
+        self.chains.append(list(device_chain))
         if self.refuse is None and token not in self.stored:
             self.stored.append(token)
         self.heard.tell("accepted")

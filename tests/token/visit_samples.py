@@ -40,7 +40,9 @@ def issue(
     ca: bool = False,
     usage: x509.ObjectIdentifier | None = None,
     until: int = NOW + 30 * 86400,
+    ballast: int = 0,
 ) -> x509.Certificate:
+    """`ballast`: bytes by which an extension that nobody knows makes the certificate larger."""
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -53,6 +55,9 @@ def issue(
     )
     if usage is not None:
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+    if ballast:
+        unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(ballast))
+        builder = builder.add_extension(unknown, critical=False)
     return builder.sign(issuer_key, SHA256())
 
 
@@ -104,11 +109,12 @@ class Authority:
 class Card:
     """A card of one authority: authentication key with certificate, card key, signed face."""
 
-    def __init__(self, authority: Authority, until: int = NOW + 30 * 86400) -> None:
+    def __init__(self, authority: Authority, until: int = NOW + 30 * 86400, ballast: int = 0) -> None:
         self.authority = authority
         self.key, self.card_key = new_rsa(), new_rsa()
         subject = _name(country_name="JP", common_name="00000000000000000TEST01")
-        self.x509 = issue(subject, self.key.public_key(), authority.jpki_name, authority.jpki_key, until=until)
+        names = (authority.jpki_name, authority.jpki_key)
+        self.x509 = issue(subject, self.key.public_key(), *names, until=until, ballast=ballast)
         self.certificate = self.x509.public_bytes(Encoding.DER)
         self.group1 = tlv(0xDF22, BIRTHDATE) + tlv(0xDF23, b"2") + tlv(0xDF24, encode_key(self.card_key.public_key()))
         self.group2_hash = hashlib.sha256(b"pictures of name and address").digest()

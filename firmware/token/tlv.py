@@ -32,6 +32,15 @@ def elements(encoded: bytes) -> Iterator[Element]:
         encoded = encoded[head + length :]
 
 
+def by_tag(encoded: bytes) -> dict[int, Element]:
+    """The objects in a row of them. Raises ValueError also where a tag comes twice."""
+    parts: dict[int, Element] = {}
+    for part in elements(encoded):
+        if parts.setdefault(part.tag, part) is not part:
+            raise ValueError(f"{part.tag:X} twice")
+    return parts
+
+
 def _header(start: bytes) -> tuple[int, int, int]:
     """Tag, size of tag and length field, length of the value."""
     tag_size = 2 if start[:1] and start[0] & 0x1F == 0x1F else 1

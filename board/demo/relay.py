@@ -1,0 +1,255 @@
+"""The cable's process: two joined pseudo-terminals that can be pulled and plugged.
+
+`python -m board.demo.relay FOLDER` relays until its standard input ends. While plugged, FOLDER/reader and
+FOLDER/terminal lead to the two ends. Commands come over the Unix socket FOLDER/control, one line of JSON each:
+{"do": "unplug_after", "bytes": 1500}; each is answered by one line, the cable's state or {"error": ...}.
+
+What a USB gadget shows is imitated: an unplugged end reads as an end of file and writes as EIO for ever, and bytes
+wait for whoever opens next.
+"""
+
+import argparse
+import asyncio
+import fcntl
+import json
+import os
+import struct
+import sys
+import termios
+import tty
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from firmware.wire import frame
+
+_READ_SIZE = 4096
+_BACKLOG = 65536
+"""Bytes kept for an end that does not read; what comes then is lost, as on a line without flow control."""
+_PART_MAX = 2048
+_LINE_MAX = 4096
+DRAIN_S = 0.5
+"""Longest wait for the terminal to read what reached it, before an `unplug_after` pulls the plug."""
+
+
+class End:
+    """One end of the cable: a pseudo-terminal whose other side is FOLDER/name."""
+
+    def __init__(self, link: Path, heard: Callable[[bytes], None]) -> None:
+        self._link = link
+        self._heard = heard
+        self._ours, self._theirs = os.openpty()
+        tty.setraw(self._theirs)  # before anybody opens it: a cooked end would echo
+        os.set_blocking(self._ours, False)
+        self._backlog = b""
+        fresh = link.with_name(link.name + ".new")
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(os.ttyname(self._theirs))
+        fresh.replace(link)
+        asyncio.get_running_loop().add_reader(self._ours, self._read)
+
+    def write(self, data: bytes) -> None:
+        """Towards whoever opened this end."""
+        self._backlog = (self._backlog + data)[:_BACKLOG]
+        self._flush()
+
+    def unread(self) -> int:
+        """Bytes that whoever opened this end has not read yet."""
+        waiting = fcntl.ioctl(self._theirs, termios.FIONREAD, bytes(4))
+        return len(self._backlog) + int(struct.unpack("i", waiting)[0])
+
+    def close(self) -> None:
+        """Pull it out: both sides of the pseudo-terminal end."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._ours)
+        loop.remove_writer(self._ours)
+        self._link.unlink(missing_ok=True)
+        os.close(self._ours)
+        os.close(self._theirs)
+
+    def _read(self) -> None:
+        with suppress(BlockingIOError):
+            self._heard(os.read(self._ours, _READ_SIZE))
+
+    def _flush(self) -> None:
+        loop = asyncio.get_running_loop()
+        with suppress(BlockingIOError):
+            while self._backlog:
+                self._backlog = self._backlog[os.write(self._ours, self._backlog) :]
+        if self._backlog:
+            loop.add_writer(self._ours, self._flush)
+        else:
+            loop.remove_writer(self._ours)
+
+
+class Relay:
+    """Joins the two ends, and does to what passes what it is told."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._reader: End | None = None
+        self._terminal: End | None = None
+        self._until_unplug: int | None = None
+        self._pulling: asyncio.Task[None] | None = None
+        self._holding = False
+        self._within_frame = False  # whether what passed towards the reader ends in the middle of a frame
+        self._part = b""
+        self._held: list[bytes] = []
+        self._to_terminal = 0
+        self._to_reader = 0
+
+    def plug(self) -> None:
+        """Plug in; nothing of an earlier connection passes."""
+        if self._reader is None:
+            self._within_frame = False
+            self._part = b""
+            self._held = []
+            self._reader = End(self._folder / "reader", self._from_reader)
+            self._terminal = End(self._folder / "terminal", self._from_terminal)
+
+    def unplug(self) -> None:
+        """Pull the plug; what is held back is lost."""
+        self._until_unplug = None
+        if self._pulling is not None:  # or it would pull the next connection too
+            self._pulling.cancel()
+            self._pulling = None
+        for end in (self._reader, self._terminal):
+            if end is not None:
+                end.close()
+        self._reader = self._terminal = None
+
+    def unplug_after(self, count: int) -> None:
+        """Pull the plug once `count` more bytes have reached the terminal."""
+        self._until_unplug = count
+
+    def hold_answers(self) -> None:
+        """From now on only acknowledgements reach the reader; other frames of the terminal wait."""
+        self._holding = True
+
+    def release(self) -> None:
+        """Let pass what was held back, in order."""
+        self._holding = False
+        held, self._held = self._held, []
+        part, self._part = self._part, b""
+        for piece in [*held, part]:
+            self._pass_to_reader(piece)
+
+    def noise(self, count: int) -> None:
+        """Random bytes towards both ends."""
+        for end in (self._reader, self._terminal):
+            if end is not None:
+                end.write(os.urandom(min(count, _BACKLOG)))
+
+    def status(self) -> dict[str, Any]:
+        """The cable's state, and the bytes passed so far."""
+        return {
+            "plugged": self._reader is not None,
+            "holding": self._holding,
+            "held_frames": len(self._held),
+            "to_terminal": self._to_terminal,
+            "to_reader": self._to_reader,
+        }
+
+    def _from_reader(self, data: bytes) -> None:
+        if self._terminal is None or self._pulling is not None:
+            return
+        if self._until_unplug is not None:
+            data = data[: self._until_unplug]
+            self._until_unplug -= len(data)
+        self._to_terminal += len(data)
+        self._terminal.write(data)
+        if self._until_unplug == 0:
+            self._pulling = asyncio.create_task(self._pull())
+
+    async def _pull(self) -> None:
+        """Once the terminal has read what reached it: closing a pseudo-terminal throws unread bytes away."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await asyncio.sleep(0.002)  # the kernel moves bytes to the other side a little later
+                while self._terminal is not None and self._terminal.unread():
+                    await asyncio.sleep(0.002)
+        self._pulling = None
+        self.unplug()
+
+    def _from_terminal(self, data: bytes) -> None:
+        if not self._holding:
+            self._pass_to_reader(data)
+            return
+        if self._within_frame:  # it began before the holding did
+            head, zero, data = data.partition(b"\0")
+            self._pass_to_reader(head + zero)
+        *pieces, self._part = (self._part + data).split(b"\0")
+        for piece in pieces:
+            self._judge(piece + b"\0")
+        if len(self._part) > _PART_MAX:  # no frame: noise
+            self._part = b""
+
+    def _judge(self, piece: bytes) -> None:
+        one = frame.decode(piece[:-1])
+        if one is not None and one.kind != frame.ACK:
+            if b"\0" + piece not in self._held:  # sent again because nobody acknowledged it
+                self._held.append(b"\0" + piece)
+        else:
+            self._pass_to_reader(piece)
+
+    def _pass_to_reader(self, data: bytes) -> None:
+        if self._reader is not None and data:
+            self._within_frame = data[-1] != 0
+            self._to_reader += len(data)
+            self._reader.write(data)
+
+
+def obey(relay: Relay, line: bytes) -> dict[str, Any]:
+    """Carry out one command; the cable's state afterwards, or an error."""
+    try:
+        command = json.loads(line)
+        match command:
+            case {"do": "plug" | "unplug" | "hold_answers" | "release" as what}:
+                getattr(relay, what)()
+            case {"do": "unplug_after" | "noise" as what, "bytes": int(count)} if count > 0:
+                getattr(relay, what)(count)
+            case {"do": "status"}:
+                pass
+            case _:
+                return {"error": "no such command"}
+    except ValueError:
+        return {"error": "not JSON"}
+    return relay.status()
+
+
+async def run(folder: Path) -> None:
+    """Relay until standard input ends; prints one line once the ends are there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    relay = Relay(folder)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ValueError, ConnectionError):
+            while line := await reader.readline():
+                writer.write(json.dumps(obey(relay, line)).encode() + b"\n")
+                await writer.drain()
+        writer.close()
+
+    control = folder / "control"
+    control.unlink(missing_ok=True)
+    server = await asyncio.start_unix_server(serve, control, limit=_LINE_MAX)
+    relay.plug()
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(sys.stdin.fileno(), lambda: None if os.read(sys.stdin.fileno(), _READ_SIZE) else ended.set())
+    print("plugged", flush=True)
+    async with server:
+        await ended.wait()
+    relay.unplug()
+    control.unlink(missing_ok=True)
+
+
+def main() -> None:
+    """Entry point of the cable's process."""
+    parser = argparse.ArgumentParser(prog="python -m board.demo.relay", description="Virtual USB cable")
+    parser.add_argument("folder", type=Path, help="where the ends and the control socket appear")
+    asyncio.run(run(parser.parse_args().folder))
+
+
+if __name__ == "__main__":
+    main()
