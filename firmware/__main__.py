@@ -22,7 +22,6 @@ from board.peripherals.status_light import StatusLight
 from board.profiles import Profile, ProfileError, load_profile
 from board.sim.camera import DockCamera, DockCardFace
 from board.sim.display import DockDisplay, DockTouch
-from board.sim.keystore import FileKeyStore, NotPaired
 from firmware.face.engine import FaceEngine, ModelError
 from firmware.flows.events import EventLog
 from firmware.flows.face_worker import FaceUnavailable, FaceWorker, work
@@ -33,6 +32,7 @@ from firmware.flows.pipe import Caller, Pipe, PipeBroken
 from firmware.flows.signer import Device, TokenSigner, measure
 from firmware.flows.supervisor import Supervisor
 from firmware.flows.visit import receive_patient
+from firmware.link.keys import FileKeyStore, NotPaired
 from firmware.link.link import Link
 from firmware.screens.look import DEMO_FOOTER, Look
 from firmware.screens.out_of_order import OutOfOrder
@@ -114,7 +114,7 @@ async def supervise(profile: Profile, options: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         return await out_of_order(profile, options, log, "S01", f"{options.state} cannot be used: {error}")
     log.write("reader_started", profile=profile.name, tflite=runtime_name(), device=keys.device_id)
-    async with Link(SerialHostPort(options.port), keys, log.write) as link:
+    async with Link(SerialHostPort(options.port), keys, log.write, demo=profile.demo) as link:
         serving = asyncio.create_task(Supervisor(link, signer, again("visit", options), log).run())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)

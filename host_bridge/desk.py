@@ -46,9 +46,9 @@ class Settings:
     """What a reader needs to know of this facility."""
 
     bridge_id: bytes
-    facility_kind: FacilityKind
     facility_key: bytes
     """Key for the certificate MAC in tokens, 32 bytes."""
+    facility_kind: FacilityKind
     demo: bool
     now: int
     """Seconds since 1970."""
@@ -82,7 +82,7 @@ class Desk:
     def settings(self) -> Settings:
         """What the reader is told when a session begins."""
         trust = self._trust
-        return Settings(trust.bridge_id, self._facility_kind, trust.facility_key, trust.demo, self._now())
+        return Settings(trust.bridge_id, trust.facility_key, self._facility_kind, trust.demo, self._now())
 
     def open_visit(self, device_id: str) -> bytes:
         """A nonce of 32 bytes that one token may answer. Raises JournalUnavailable."""

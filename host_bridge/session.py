@@ -119,7 +119,7 @@ class Session:
         self._chain = (reader.certificate, self._identity.authority)
         settings = self._desk.settings()
         welcome = messages.pack_welcome(
-            settings.bridge_id, settings.facility_kind, settings.facility_key, settings.demo, settings.now
+            settings.bridge_id, settings.facility_key, settings.facility_kind, settings.demo, settings.now
         )
         line.send(messages.WELCOME, 0, welcome, _now())
         return True

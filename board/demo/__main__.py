@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from board.demo.cards import FACE_CARD, PIN, PIN_CARD, OtherCard
+from board.demo.cards import PIN, OtherCard
 from board.demo.film import Film
 from board.demo.portraits import PortraitError, camera_frame, load_faces
 from board.demo.report import Played, faults, last_line, report
@@ -67,7 +67,7 @@ async def play(out: Path, models: Path, faces_folder: Path | None, other: OtherC
 
     faces = load_faces(faces_folder)
     pin = other.pin if other else PIN
-    people = People(camera_frame(faces.patient), camera_frame(faces.other), empty_room(), FACE_CARD, PIN_CARD, pin)
+    people = People(camera_frame(faces.patient), camera_frame(faces.other), empty_room(), pin)
     played: list[Played] = []
     dock, film = Dock(), Film(out / "screens")
     dock.on_show = film.show
@@ -84,17 +84,18 @@ async def play(out: Path, models: Path, faces_folder: Path | None, other: OtherC
                 say(f"{story.name}: {(story.play.__doc__ or '').strip()}")
                 film.visit(story.name)
                 since = len(stage.reader.log.events)
+                missed: str | None = None
                 try:
                     await story.play(script, people)
                 except Unexpected as fault:
-                    say(f"{story.name}: {fault}")
+                    missed = str(fault)
                 await script.leave()
-                played.append(Played(story, await script.event(stage.reader.log, "visit_ended", since)))
+                played.append(Played(story, await script.event(stage.reader.log, "visit_ended", since), missed))
         except Unexpected as fault:
             say(f"{story.name}: {fault}; the demo ends here")
     film.close()
     reported = report(stage.folders, played, stage.reader.log.events)
-    wrong = {visit["name"]: faults(visit, one.story) for visit, one in zip(reported["visits"], played, strict=True)}
+    wrong = {visit["name"]: faults(visit, one) for visit, one in zip(reported["visits"], played, strict=True)}
     for name, found in wrong.items():
         say(f"{name}: {'; '.join(found) or 'as told'}")
     print(last_line(reported))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from board.demo.events import Event
+from board.demo.program_log import Event
 from board.demo.stage import Folders
 from board.demo.visits import Story
 from host_bridge.pairing import BridgeIdentity
@@ -23,6 +23,8 @@ class Played:
 
     story: Story
     ended: Mapping[str, Any]
+    fault: str | None
+    """What the script waited for in vain."""
 
 
 class Records:
@@ -58,8 +60,9 @@ class Records:
 
 
 def report(folders: Folders, played: Sequence[Played], reader: Sequence[Event]) -> dict[str, Any]:
-    """The demo's last line. "lost": tokens accepted by a receipt that are not on disk; "duplicates": rows or files
-    beyond one a token."""
+    """The demo's last line. "pcsc": whether any card was read, which only the daemon can do;
+    "lost": tokens accepted by a receipt that are not on disk; "duplicates": rows or files beyond one a token, and
+    files of no token."""
     started = next(event for event in reader if event["event"] == "reader_started")
     signed = {event["cti"] for event in reader if event["event"] == "token_signed"}
     accepted = {event["cti"] for event in reader if event["event"] == "token_receipt" and event["accepted"]}
@@ -67,18 +70,20 @@ def report(folders: Folders, played: Sequence[Played], reader: Sequence[Event]) 
         stored = [cti.hex() for cti in records.tokens()]
         files = {cti: records.face_files(bytes.fromhex(cti)) for cti in stored}
         records.export(folders.out / "tokens")
-    all_files = list(folders.face.iterdir())
+    all_files = set(folders.face.iterdir())
+    again = sum(max(0, len(found) - 1) for found in files.values())
     return {
-        "pcsc": True,
+        "pcsc": any(one.ended["ms"].get("card") for one in played),
         "tflite": started["tflite"],
         "visits": [_visit(one, signed, stored, files) for one in played],
         "lost": len(accepted - set(stored)),
-        "duplicates": len(stored) - len(set(stored)) + len(all_files) - len(set(files)),
+        "duplicates": len(stored) - len(set(stored)) + len(all_files - set().union(*files.values())) + again,
     }
 
 
-def faults(visit: Mapping[str, Any], story: Story) -> list[str]:
-    """How a visit ended differently from its story; nothing if all is well."""
+def faults(visit: Mapping[str, Any], one: Played) -> list[str]:
+    """How a visit went differently from its story; nothing if all is well."""
+    story = one.story
     expected = {
         "method": story.method,
         "verified": story.verified,
@@ -86,7 +91,8 @@ def faults(visit: Mapping[str, Any], story: Story) -> list[str]:
         "stored": int(story.verified),
         "refused": story.refused,
     }
-    wrong = [f"{name} is {visit[name]!r}, not {value!r}" for name, value in expected.items() if visit[name] != value]
+    wrong = [] if one.fault is None else [one.fault]
+    wrong += [f"{name} is {visit[name]!r}, not {value!r}" for name, value in expected.items() if visit[name] != value]
     if story.verified and visit["face_xml"] is None:
         wrong.append("no file for the receipt computer")
     if not story.verified and visit["token_id"] is not None:

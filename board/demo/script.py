@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from board.contracts import Frame
-from board.demo.events import Event, EventLog
+from board.demo.program_log import Event, ProgramLog
 from board.demo.stage import Stage
-from firmware.screens.drawn import Drawn
+from firmware.screens.drawn import Screen
 from firmware.screens.look import Look
 
 PATIENCE_S = 20.0
@@ -19,15 +18,6 @@ REACTION_S = 0.4
 
 class Unexpected(Exception):
     """The reader did not do what the script waited for."""
-
-
-class Drawable(Protocol):
-    """A screen of the reader, drawn here again to know where its buttons are."""
-
-    @property
-    def name(self) -> str: ...
-
-    def draw(self, look: Look) -> Drawn: ...
 
 
 class Script:
@@ -52,13 +42,13 @@ class Script:
         if self._seen != name:
             raise Unexpected(f"waited for: screen {name}; the screen shows {self._seen}")
 
-    async def tap(self, screen: Drawable, area: str) -> None:
+    async def tap(self, screen: Screen, area: str) -> None:
         """Wait for `screen` and tap the middle of `area`."""
         await self.see(screen.name)
         await asyncio.sleep(REACTION_S)
         await self._touch(screen, area)
 
-    async def type(self, pad: Drawable, keys: Sequence[str]) -> None:
+    async def type(self, pad: Screen, keys: Sequence[str]) -> None:
         """Wait for `pad` and tap key after key."""
         await self.see(pad.name)
         await asyncio.sleep(REACTION_S)
@@ -91,7 +81,7 @@ class Script:
         await self.stage.cards.lift()
         self.stage.dock.number_b = None
 
-    async def event(self, log: EventLog, name: str, since: int) -> Event:
+    async def event(self, log: ProgramLog, name: str, since: int) -> Event:
         """Wait for an event of a program. Raises Unexpected."""
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -99,11 +89,10 @@ class Script:
         except TimeoutError:
             raise Unexpected(f"waited for the event {name}") from None
 
-    async def _touch(self, screen: Drawable, area: str) -> None:
+    async def _touch(self, screen: Screen, area: str) -> None:
         """Tap, and see the reader answer with another picture."""
-        left, top, right, bottom = screen.draw(self._look).areas[area]
         shown = self._shown
-        self.stage.dock.touch((left + right) // 2, (top + bottom) // 2)
+        self.stage.dock.touch(*screen.draw(self._look).areas[area].centre)
         await self._until(lambda: self._shown > shown, f"an answer to {area} on {screen.name}")
 
     async def _until(self, happened: Callable[[], bool], what: str) -> None:

@@ -15,9 +15,9 @@ from cryptography import x509
 
 from board.demo.cable import Cable
 from board.demo.cards import FACE_CARD, Cards, IssuedCards, OtherCard, OtherCards
-from board.demo.events import EventLog
-from board.demo.people import write_people
+from board.demo.insured import write_people
 from board.demo.portraits import Faces, chip_photo
+from board.demo.program_log import ProgramLog
 from board.sim.card.authority import Authority
 from board.sim.card.issue import issue_personas
 from board.sim.card.tray import Tray
@@ -30,6 +30,8 @@ from host_bridge.pairing import create_bridge, issue_local_identity
 SERIAL_NUMBER = "SIM-0001"
 INSTITUTION_CODE = "1312345670"
 READY_S = 60.0
+MARK = ".left-by-the-demo"
+"""In a folder that the demo may empty."""
 
 
 class StageFault(Exception):
@@ -77,7 +79,7 @@ class Program:
 
     def __init__(self, name: str, line: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
         self.name = name
-        self.log = EventLog(folder / f"{name}.jsonl")
+        self.log = ProgramLog(folder / f"{name}.jsonl")
         self._line = line
         self._environment = {**os.environ, **environment}
         self._process: asyncio.subprocess.Process | None = None
@@ -163,6 +165,18 @@ async def set_stage(
         yield Stage(folders, dock, cards, cable, reader, bridge)
 
 
+def make_room(out: Path) -> None:
+    """An empty folder; what an earlier demo left there goes. Raises StageFault."""
+    try:
+        if out.exists() and any(out.iterdir()) and not (out / MARK).exists():
+            raise StageFault(f"{out} holds something that no demo left there; give another folder: --out")
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True, exist_ok=True)
+        (out / MARK).touch()
+    except OSError as error:
+        raise StageFault(f"{out}: {error.strerror}; give a folder that can be written: --out") from error
+
+
 async def issued_cards(daemon: PcscDaemon, folders: Folders) -> Cards:
     """Start the virtual tray in the daemon's network."""
     control = folders.out / "tray.sock"
@@ -175,18 +189,12 @@ async def issued_cards(daemon: PcscDaemon, folders: Folders) -> Cards:
 
 def make_world(folders: Folders, faces: Faces, other_authority: Path | None) -> None:
     """Everything that is on disk before the first program starts. Raises StageFault."""
-    try:
-        shutil.rmtree(folders.out, ignore_errors=True)
-        folders.out.mkdir(parents=True)
-        folders.reader.mkdir()
-    except OSError as error:
-        raise StageFault(f"{folders.out}: {error.strerror}; give a folder that can be written: --out") from error
+    make_room(folders.out)
     authority = Authority.create()
     authority.save(folders.authority)
     issue_personas(folders.cards, authority, {FACE_CARD: chip_photo(faces.card)})
     for side in (folders.reader, folders.bridge):
-        side.mkdir(exist_ok=True)
-        (side / "authority").mkdir()
+        (side / "authority").mkdir(parents=True)
         for name in ("jpki_ca.pem", "cv_ca.json"):
             shutil.copy((other_authority or folders.authority) / name, side / "authority")
     identity = folders.reader / "identity"

@@ -1,4 +1,4 @@
-"""The scripted visits, each a short story. `check` says what must have come of it."""
+"""The scripted visits, each a short story and how it has to end."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from board.contracts import Frame
+from board.demo.cards import FACE_CARD, PIN_CARD
 from board.demo.script import Script
 from firmware.screens.ask_consents import AskConsents
 from firmware.screens.choose_method import ChooseMethod
@@ -24,14 +25,12 @@ CONSENTS = AskConsents((ConsentItem("treatment_medicine", 3), ConsentItem("check
 
 @dataclass(frozen=True)
 class People:
-    """Who stands before the camera, and whose card lies on the tray."""
+    """Who stands before the camera, and the PIN of the card that is used with one."""
 
     patient: Frame
     """Another photograph of the person on the face card."""
     other: Frame
     nobody: Frame
-    face_card: str
-    pin_card: str
     pin: str
 
 
@@ -131,22 +130,26 @@ STORIES = (
 
 
 async def begin_face(script: Script, people: People, before_camera: Frame) -> None:
+    """Lay the face card down, somebody before the camera, and choose the face."""
     script.show_to_camera(before_camera)
-    await script.place(people.face_card)
+    await script.place(FACE_CARD)
     await script.tap(METHOD, "face")
 
 
 async def begin_pin(script: Script, people: People) -> None:
+    """Lay the PIN card down and choose the PIN."""
     script.show_to_camera(people.nobody)
-    await script.place(people.pin_card)
+    await script.place(PIN_CARD)
     await script.tap(METHOD, "pin")
 
 
 async def enter_pin(script: Script, pin: str) -> None:
+    """Tap the digits, then go on."""
     await script.type(PAD, (*pin, "next"))
 
 
 async def agree(script: Script) -> None:
+    """Agree to everything asked."""
     await script.tap(CONSENTS, "agree_all")
 
 

@@ -11,10 +11,11 @@ FILE_CAP: Final = 0x8000
 """Largest file: READ BINARY takes offsets of 15 bits."""
 SIGN_CAP: Final = 245
 """Largest DigestInfo that a 2048-bit key takes (RFC 8017 section 7.2.1: 11 bytes of padding)."""
+CURRENT_EF: Final = 0x80
+"""P2 of VERIFY and of the signature command: the key or PIN in the file that is selected."""
 
 _SHORT_CHUNK: Final = 251
 """With status word and framing it fits one 256-byte frame of ISO/IEC 14443-4; 256 would need a second."""
-_CURRENT_EF: Final = 0x80
 _BY_NAME, _BY_FILE_ID, _NO_FCI = 0x04, 0x02, 0x0C
 
 
@@ -65,13 +66,13 @@ class Application:
     def _tries(self, ef: int, limit: int) -> int:
         """Tries left for a PIN, without spending one; `limit` where it stands verified."""
         self._select(ef)
-        answer = exchange(self._session, Command(Ins.VERIFY, 0x00, _CURRENT_EF))
+        answer = exchange(self._session, Command(Ins.VERIFY, 0x00, CURRENT_EF))
         return limit if answer.sw == SW.SUCCESS else _tries_left(answer, ef)
 
     def _verify(self, ef: int, secret: bytes) -> int | None:
         """Present a PIN: None if it is right, else the tries left."""
         self._select(ef)
-        answer = exchange(self._session, Command(Ins.VERIFY, 0x00, _CURRENT_EF, secret))
+        answer = exchange(self._session, Command(Ins.VERIFY, 0x00, CURRENT_EF, secret))
         return None if answer.sw == SW.SUCCESS else _tries_left(answer, ef)
 
     def _sign(self, digest_info: bytes, key: int) -> bytes:

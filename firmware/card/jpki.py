@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from board.contracts import CardSession
-from firmware.card.application import Application
-from firmware.card.medium import classify
+from firmware.card.application import CURRENT_EF, Application
+from firmware.card.medium import NotMyNumberCard
 
 AID: Final = bytes.fromhex("D392F000260100000001")
 PIN_TRIES: Final = 3
@@ -17,8 +17,8 @@ _TOKEN_INFORMATION: Final = 0x0006
 _AUTHENTICATION_CERTIFICATE: Final = 0x000A
 _AUTHENTICATION_KEY: Final = 0x0017
 _AUTHENTICATION_PIN: Final = 0x0018
-_LABEL_SIZE: Final = 32
-_CURRENT_EF: Final = 0x80
+_PLASTIC_CARD: Final = b"JPKIAPICCTOKEN"
+"""How the label in EF 0006 begins on a card; a smartphone bears another one (observed)."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,12 @@ class Jpki(Application):
     """公的個人認証AP, selected. Methods raise CardGone, CardFault, CardDamaged."""
 
     def __init__(self, session: CardSession) -> None:
-        """Select it and see what bears it. Raises NotMyNumberCard, CardGone, CardFault, CardDamaged."""
+        """Select it. Raises NotMyNumberCard, also for a smartphone that bears it: this reader has no visit for one yet;
+        CardGone, CardFault, CardDamaged."""
         super().__init__(session, AID)
         self._select(_TOKEN_INFORMATION)
-        self.medium = classify(self._read(_TOKEN_INFORMATION, 0, _LABEL_SIZE))
+        if self._read(_TOKEN_INFORMATION, 0, len(_PLASTIC_CARD)) != _PLASTIC_CARD:
+            raise NotMyNumberCard
 
     def pin_tries(self) -> int:
         """Tries left for the user-authentication PIN. Spends none."""
@@ -54,11 +56,14 @@ class Jpki(Application):
     def verify_pin(self, pin: bytearray) -> PinOk | PinWrong | PinBlocked:
         """Present the PIN, four ASCII digits; the caller wipes it. A wrong one spends a try.
 
+        What is checked is what is sent, even if the caller wipes `pin` while a cancelled call still runs.
+
         Raises ValueError, and asks nothing of the card, for anything but four digits.
         """
-        if len(pin) != PIN_LENGTH or not (pin.isascii() and pin.isdigit()):
+        secret = bytes(pin)
+        if len(secret) != PIN_LENGTH or not secret.isdigit():
             raise ValueError("four digits expected")
-        tries_left = self._verify(_AUTHENTICATION_PIN, bytes(pin))
+        tries_left = self._verify(_AUTHENTICATION_PIN, secret)
         if tries_left is None:
             return PinOk()
         return PinWrong(tries_left) if tries_left else PinBlocked()
@@ -73,4 +78,4 @@ class Jpki(Application):
         Needs the PIN verified. Raises ValueError for another length.
         """
         self._select(_AUTHENTICATION_KEY)
-        return self._sign(digest_info, _CURRENT_EF)
+        return self._sign(digest_info, CURRENT_EF)

@@ -1,7 +1,5 @@
 """What lies on the tray: a My Number Card, or something else; and what may be wrong with it."""
 
-from enum import Enum
-
 
 class NotMyNumberCard(Exception):
     """A card, but not a My Number Card."""
@@ -15,20 +13,3 @@ class CardDamaged(Exception):
         self.step = step
         self.sw = sw
         """The status word, where it was that."""
-
-
-class Medium(Enum):
-    """Bearers of 公的個人認証AP, by how the label in EF 0006 begins (observed)."""
-
-    CARD = "JPKIAPICCTOKEN"
-    ANDROID = "JPKIAPGPSETOKEN"
-    IPHONE = "JPKIAPIOSTOKEN"
-
-
-def classify(label: bytes) -> Medium:
-    """Tell the medium by the first 32 bytes of EF 0006. Raises NotMyNumberCard for any other label."""
-    text = label.decode("ascii", "replace")
-    for medium in Medium:
-        if text.startswith(medium.value):
-            return medium
-    raise NotMyNumberCard

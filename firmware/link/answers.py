@@ -29,9 +29,9 @@ class Settings:
     """The terminal's settings, as of the last connection."""
 
     bridge_id: bytes
+    facility_key: bytes
     facility_kind: int
     """Point-table code (点数表コード): 1 medical, 3 dental, 4 pharmacy."""
-    facility_key: bytes
     demo: bool
     now: int
     """The terminal's time when it connected, seconds since 1970 UTC."""

@@ -8,7 +8,6 @@ For a reader whose keys are files. `python -m firmware.link.identity --help` doe
 """
 
 import argparse
-import os
 import shutil
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import NameOID
 
+from firmware.link.keys import es256, write_private
 from firmware.wire.enrolment import MAX_CERTIFICATE, pack_request, proof
 
 _PEM_ROOM = 2 * MAX_CERTIFICATE
@@ -48,9 +47,8 @@ def request_identity(identity: Path) -> bytes:
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    _write(new / "key.pem", pem)
-    r, s = decode_dss_signature(maker_key.sign(proof(csr), ec.ECDSA(hashes.SHA256())))
-    signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    write_private(new / "key.pem", pem)
+    signature = es256(maker_key, proof(csr))
     return pack_request(
         csr, signature, [certificate.public_bytes(serialization.Encoding.DER) for certificate in maker_chain]
     )
@@ -70,8 +68,8 @@ def install_identity(identity: Path, answer: bytes) -> None:
         raise IdentityRefused("no certificate with its issuer") from error
     if local.public_key() != _load_key(new / "key.pem").public_key():
         raise IdentityRefused("issued to another key")
-    _write(new / "chain.pem", answer)
-    _write(new / "issuer.pem", issuer.public_bytes(serialization.Encoding.PEM))
+    write_private(new / "chain.pem", answer)
+    write_private(new / "issuer.pem", issuer.public_bytes(serialization.Encoding.PEM))
     old = identity / "ldevid.old"
     shutil.rmtree(old, ignore_errors=True)
     if (identity / "ldevid").exists():
@@ -85,14 +83,6 @@ def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise IdentityRefused(f"{path} is no elliptic-curve key")
     return key
-
-
-def _write(path: Path, data: bytes) -> None:
-    """A file that only its owner may read, on the disk when this returns."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def main() -> None:

@@ -38,6 +38,10 @@ class LinkDown(Exception):
     """The terminal cannot be reached, or did not answer in its time."""
 
 
+class _DemoMismatch(Exception):
+    """A demo terminal and a reader that is none, or the other way round."""
+
+
 class _Question:
     def __init__(self, number: int, kind: int, body: bytes) -> None:
         self.number = number
@@ -54,11 +58,13 @@ class Link:
     `on_event(name, **facts)` hears, in the link's thread: link_up(bridge), link_down(reason).
     """
 
-    def __init__(self, port: HostPort, keys: KeyStore, on_event: Callable[..., None]) -> None:
+    def __init__(self, port: HostPort, keys: KeyStore, on_event: Callable[..., None], *, demo: bool) -> None:
+        """`demo`: whether this is a demo reader; it talks to a demo terminal only, any other reader to none."""
         self._port = port
         self._tls = server_context(keys)
         self._bridge = paired_bridge(keys)
         self._on_event = on_event
+        self._demo = demo
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._questions: dict[int, _Question] = {}  # by number; deliveries among them, oldest first
@@ -209,6 +215,8 @@ class Link:
                 return True
             except Malformed:
                 reason = "malformed"
+            except _DemoMismatch:
+                reason = "demo_mismatch"
         line.refuse(_now())
         self._fell(reason)
         return False
@@ -235,6 +243,8 @@ class Link:
     def _welcome(self, settings: Settings, request: int, line: SecureChannel) -> None:
         if settings.bridge_id.hex() != self._bridge:
             raise Malformed("settings of another bridge")
+        if settings.demo is not self._demo:
+            raise _DemoMismatch
         self._welcomed_at = time.monotonic()
         self._settings = settings
         line.send(messages.DONE, request, b"", _now())

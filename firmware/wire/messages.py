@@ -11,7 +11,7 @@ Byte strings inside a body carry a 2-byte length. PROTOCOL.md has the catalogue.
 import struct
 
 WELCOME = 1
-"""Host to reader, first of all: bridge id, kind of facility, facility key, demo flag, host time -> DONE."""
+"""Host to reader, first of all: bridge id, facility key, kind of facility, demo flag, host time -> DONE."""
 OPEN_VISIT = 2
 """Reader to host: a patient begins -> NONCE."""
 IDENTIFY = 3
@@ -104,18 +104,18 @@ class Messages:
         return found
 
 
-def pack_welcome(bridge_id: bytes, facility_kind: int, facility_key: bytes, demo: bool, now: int) -> bytes:
+def pack_welcome(bridge_id: bytes, facility_key: bytes, facility_kind: int, demo: bool, now: int) -> bytes:
     """`facility_kind`: point-table code, 0-255. `now`: the host's time, seconds since 1970 UTC."""
     names = _pack_bytes(bridge_id, MAX_BRIDGE_ID) + _pack_bytes(facility_key, MAX_FACILITY_KEY)
     return names + struct.pack(">BBQ", facility_kind, demo, now)
 
 
-def unpack_welcome(body: bytes) -> tuple[bytes, int, bytes, bool, int]:
-    """Bridge id, kind of facility, facility key, demo flag, host time. Raises Malformed."""
+def unpack_welcome(body: bytes) -> tuple[bytes, bytes, int, bool, int]:
+    """Bridge id, facility key, kind of facility, demo flag, host time. Raises Malformed."""
     bridge_id, rest = _unpack_bytes(body, MAX_BRIDGE_ID)
     facility_key, rest = _unpack_bytes(rest, MAX_FACILITY_KEY)
     facility_kind, demo, now = _unpack(">BBQ", rest)
-    return bridge_id, facility_kind, facility_key, bool(demo), now
+    return bridge_id, facility_key, facility_kind, bool(demo), now
 
 
 def pack_delivery(token: bytes, evidence: bytes) -> bytes:

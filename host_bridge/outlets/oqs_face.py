@@ -8,9 +8,11 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 from xml.sax.saxutils import escape
+
+from firmware.policy import JST
 
 Schema = tuple[str | tuple[str, "Schema"], ...]
 """Element names in order; a pair is a group and what it holds."""
@@ -20,8 +22,6 @@ Result: TypeAlias = "Mapping[str, str | Result | Sequence[Result]]"
 
 CONSENT_LIFE: Final = timedelta(hours=24)
 """How long the facility may look at what was agreed to."""
-
-JST: Final = timezone(timedelta(hours=9))
 
 _UNPRINTABLE: Final = "●"
 """Stands for a character outside the file's character set, as in the files of the eligibility system."""

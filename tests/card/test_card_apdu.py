@@ -13,8 +13,10 @@ from board.sim.card.files import Counters
 from board.sim.card.trace import Trace
 from firmware.card.apdu import Command, Ins, Response, exchange
 from firmware.card.face_ap import CardSurfaceAp
-from firmware.card.jpki import Jpki
-from firmware.card.medium import CardDamaged, Medium, NotMyNumberCard, classify
+from firmware.card.jpki import Jpki, PinOk
+from firmware.card.medium import CardDamaged, NotMyNumberCard
+
+LABEL = b"JPKIAPICCTOKEN".hex()
 
 
 class Scripted:
@@ -34,8 +36,7 @@ class Scripted:
 
 
 def jpki_on(*answers: str) -> Jpki:
-    label = b"JPKIAPICCTOKEN2".ljust(32).hex()
-    return Jpki(Scripted("9000", "9000", label + "9000", *answers))
+    return Jpki(Scripted("9000", "9000", LABEL + "9000", *answers))
 
 
 @given(st.binary(max_size=600), st.integers(0, 65536))
@@ -120,18 +121,23 @@ def test_reader_with_extended_length_reads_the_photo_in_one_piece(issued, person
     assert read[False][1] > 20
 
 
-@pytest.mark.parametrize(
-    ("label", "medium"),
-    [
-        (b"JPKIAPICCTOKEN2", Medium.CARD),
-        (b"JPKIAPGPSETOKEN", Medium.ANDROID),
-        (b"JPKIAPIOSTOKEN", Medium.IPHONE),
-    ],
-)
-def test_medium_is_told_by_its_label(label, medium):
-    assert classify(label.ljust(32)) is medium
-
-
-def test_unknown_label_is_no_my_number_card():
+@pytest.mark.parametrize("label", [b"JPKIAPGPSETOKEN", b"JPKIAPIOSTOKEN", b"\xff" * 14])
+def test_smartphone_or_unknown_bearer_is_no_my_number_card(label):
     with pytest.raises(NotMyNumberCard):
-        classify(b"\xff" * 32)
+        Jpki(Scripted("9000", "9000", label[:14].hex() + "9000"))
+
+
+def test_pin_wiped_while_the_call_still_runs_is_sent_as_it_was_checked():
+    pin = bytearray(b"1234")
+
+    class Wiping(Scripted):
+        """Its caller has left, and wipes the PIN before it is presented."""
+
+        def transmit(self, apdu: bytes) -> bytes:
+            if len(self.sent) == 3:
+                pin[:] = bytes(4)
+            return super().transmit(apdu)
+
+    card = Wiping("9000", "9000", LABEL + "9000", "9000", "9000")
+    assert Jpki(card).verify_pin(pin) == PinOk()
+    assert (card.sent[-1][-4:], pin) == (b"1234", bytearray(4))

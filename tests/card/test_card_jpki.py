@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from firmware.card.face_ap import CardSurfaceAp
 from firmware.card.jpki import Jpki, PinBlocked, PinOk, PinWrong
-from firmware.card.medium import CardDamaged, Medium, NotMyNumberCard
+from firmware.card.medium import CardDamaged, NotMyNumberCard
 from firmware.token.evidence import digest_info, verify_authentication_certificate, verify_pin_signature
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -23,7 +23,6 @@ async def test_certificate_is_the_issued_one_without_padding_and_needs_no_pin(be
     assert der == (holder.folder / "auth_cert.der").read_bytes()
     certificate = verify_authentication_certificate(der, issued.anchors)
     assert [name.rfc4514_attribute_name for name in certificate.subject] == ["C", "CN"]
-    assert jpki.medium is Medium.CARD
 
 
 async def test_signature_after_the_pin_verifies_with_the_certificate(bench, persona, issued):

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from board.sim.keystore import es256
+from firmware.link.keys import es256
 from firmware.flows.signer import Device, Signing, TokenSigner
 from firmware.token.claims import FIRST, Claims, DebugStatus, Method
 from firmware.token.cose import verify_token

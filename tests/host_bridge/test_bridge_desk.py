@@ -213,7 +213,7 @@ def test_a_certificate_is_too_large_for_both_identify_and_token_or_for_neither(b
 
 
 def test_settings_say_what_a_reader_needs(bridge: Bridge) -> None:
-    assert bridge.desk.settings() == Settings(BRIDGE_ID, FacilityKind.MEDICAL, FACILITY_KEY, True, NOW)
+    assert bridge.desk.settings() == Settings(BRIDGE_ID, FACILITY_KEY, FacilityKind.MEDICAL, True, NOW)
 
 
 def test_reception_called_is_an_event(bridge: Bridge) -> None:

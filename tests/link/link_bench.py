@@ -12,8 +12,8 @@ from cryptography import x509
 from board.contracts import KeyStore
 from board.demo.cable import Cable
 from board.linux.serial import SerialHostPort
-from board.sim.keystore import FileKeyStore
 from firmware.link.identity import install_identity, request_identity
+from firmware.link.keys import FileKeyStore
 from firmware.link.link import Link
 from firmware.policy import FacilityKind
 from host_bridge.desk import Receipt, Settings, Standing
@@ -64,9 +64,10 @@ class MemoryDesk:
     chains: list[list[bytes]] = field(default_factory=list)
     refuse: str | None = None
     full_times: int = 0
+    demo: bool = True
 
     def settings(self) -> Settings:
-        return Settings(self.bridge_id, FacilityKind.MEDICAL, bytes(range(32)), demo=True, now=NOW)
+        return Settings(self.bridge_id, bytes(range(32)), FacilityKind.MEDICAL, self.demo, NOW)
 
     def open_visit(self, device_id: str) -> bytes:
         return device_id.encode().ljust(32, b".")
@@ -131,5 +132,5 @@ class Bench:
     def bridge(self, identity: BridgeIdentity | None = None) -> Bridge:
         return Bridge(self.cable.terminal, identity or self.identity, self.desk)
 
-    def reader(self, heard: Heard, keys: KeyStore | None = None) -> Link:
-        return Link(SerialHostPort(self.cable.reader), keys or self.keys, heard.tell)
+    def reader(self, heard: Heard, keys: KeyStore | None = None, *, demo: bool = True) -> Link:
+        return Link(SerialHostPort(self.cable.reader), keys or self.keys, heard.tell, demo=demo)

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.x509.oid import NameOID
 
-from board.sim.keystore import FileKeyStore, es256, make_device
+from board.sim.keystore import make_device
 from firmware.link.identity import IdentityRefused, install_identity, request_identity
+from firmware.link.keys import FileKeyStore, es256
 from firmware.link.trust import paired_bridge
 from firmware.wire.enrolment import pack_request, proof, unpack_request
 from host_bridge import pairing

@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from link_bench import SERIAL, Bench, Heard, pair
 
-from board.sim.keystore import FileKeyStore, NotPaired, make_device
+from board.sim.keystore import make_device
+from firmware.link.keys import FileKeyStore, NotPaired
+from firmware.link.link import LinkDown
 from host_bridge.pairing import BridgeIdentity, create_bridge
 
 
@@ -106,6 +108,24 @@ async def test_settings_of_another_bridge_id_are_refused_by_the_reader(bench: Be
     heard = Heard()
     async with bench.bridge(), bench.reader(heard):
         await heard.until("link_down", reason="malformed")
+
+
+@pytest.mark.parametrize("demo_reader", [True, False])
+async def test_demo_and_production_never_meet(bench: Bench, demo_reader: bool) -> None:
+    bench.desk.demo = not demo_reader
+    heard = Heard()
+    async with bench.bridge() as bridge, bench.reader(heard, demo=demo_reader) as link:
+        await heard.until("link_down", reason="demo_mismatch")
+        await bridge.heard.until("link_down", reason="refused_by_other_end")
+        assert not link.up
+        with pytest.raises(LinkDown):
+            link.host_time()
+
+
+async def test_a_production_reader_meets_a_production_bridge(bench: Bench) -> None:
+    bench.desk.demo = False
+    async with bench.bridge(), bench.reader(Heard(), demo=False) as link:
+        assert not (await link.settings()).demo
 
 
 def test_an_unpaired_reader_has_no_keys(tmp_path: Path) -> None:

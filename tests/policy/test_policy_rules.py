@@ -1,8 +1,8 @@
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from firmware.policy import Facility, FacilityKind, Mark, consents_for
+from firmware.policy import Facility, FacilityKind, Mark, consents_for, japanese_day
 
 MEDICAL = Facility(FacilityKind.MEDICAL)
 FIRST_DAY = date(2021, 3, 1)
@@ -43,3 +43,8 @@ def test_numbers_are_distinct_and_rules_keep_mark_and_source(kind: FacilityKind)
         "operations": Mark.GENERAL_KNOWLEDGE,
     }
     assert all(consent.source for consent in consents)
+
+
+def test_a_day_begins_at_midnight_in_japan() -> None:
+    midnight = int(datetime(2026, 9, 20, 15, tzinfo=UTC).timestamp())
+    assert [japanese_day(midnight - 1), japanese_day(midnight)] == [date(2026, 9, 20), date(2026, 9, 21)]

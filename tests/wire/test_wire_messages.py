@@ -38,7 +38,7 @@ def test_every_question_has_a_time_limit() -> None:
 
 
 def test_bodies_survive_packing() -> None:
-    welcome = (bytes(16), 3, bytes(range(32)), True, 1_800_000_000)
+    welcome = (bytes(16), bytes(range(32)), 3, True, 1_800_000_000)
     assert messages.unpack_welcome(messages.pack_welcome(*welcome)) == welcome
     assert messages.unpack_delivery(messages.pack_delivery(b"token", b"evidence")) == (b"token", b"evidence")
     assert messages.unpack_standing(messages.pack_standing(True, messages.EXPIRED, 5)) == (True, messages.EXPIRED, 5)
@@ -71,7 +71,7 @@ def test_garbage_is_malformed_and_nothing_worse(unpack, body: bytes) -> None:  #
 
 def test_a_body_with_a_byte_too_many_is_malformed() -> None:
     bodies = (
-        (messages.unpack_welcome, messages.pack_welcome(bytes(16), 1, bytes(32), False, 1)),
+        (messages.unpack_welcome, messages.pack_welcome(bytes(16), bytes(32), 1, False, 1)),
         (messages.unpack_delivery, messages.pack_delivery(b"token", b"evidence")),
         (messages.unpack_standing, messages.pack_standing(True, messages.GOOD, 1)),
         (messages.unpack_receipt, messages.pack_receipt(bytes(16), True, "")),

@@ -8,7 +8,7 @@ from typing import Any
 Event = dict[str, Any]
 
 
-class EventLog:
+class ProgramLog:
     """The events of one program, in order, also kept in a file."""
 
     def __init__(self, file: Path) -> None:
