@@ -42,8 +42,10 @@ class Jpki(Application):
     """公的個人認証AP, selected. Methods raise CardGone, CardFault, CardDamaged."""
 
     def __init__(self, session: CardSession) -> None:
-        """Select it. Raises NotMyNumberCard, also for a smartphone that bears it: this reader has no visit for one yet;
-        CardGone, CardFault, CardDamaged."""
+        """Select it. Raises NotMyNumberCard, CardGone, CardFault, CardDamaged.
+
+        A smartphone that bears it is no card either: it has no face to compare, and this reader has no visit for one.
+        """
         super().__init__(session, AID)
         self._select(_TOKEN_INFORMATION)
         if self._read(_TOKEN_INFORMATION, 0, len(_PLASTIC_CARD)) != _PLASTIC_CARD:
@@ -56,9 +58,8 @@ class Jpki(Application):
     def verify_pin(self, pin: bytearray) -> PinOk | PinWrong | PinBlocked:
         """Present the PIN, four ASCII digits; the caller wipes it. A wrong one spends a try.
 
-        What is checked is what is sent, even if the caller wipes `pin` while a cancelled call still runs.
-
-        Raises ValueError, and asks nothing of the card, for anything but four digits.
+        What was checked is sent, even if the caller wipes `pin` while a cancelled call still runs. Raises ValueError,
+        and asks nothing of the card, for anything but four digits.
         """
         secret = bytes(pin)
         if len(secret) != PIN_LENGTH or not secret.isdigit():

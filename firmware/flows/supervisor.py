@@ -84,9 +84,10 @@ class Supervisor:
         opened: dict[bytes, _Opened] = {}
         with contextlib.suppress(PipeBroken):
             await visit.pipe.send({"go": True})
-            await answer_calls(visit.pipe, lambda question: self._answer(question, opened))
+            await answer_calls(visit.pipe, lambda question: self.answer(question, opened))
 
-    async def _answer(self, question: Message, opened: dict[bytes, _Opened]) -> Message:
+    async def answer(self, question: Message, opened: dict[bytes, _Opened]) -> Message:
+        """Answer one question of a visit (`firmware.flows.host`); `opened` holds what this visit has opened."""
         try:
             match question["call"]:
                 case "open_visit":

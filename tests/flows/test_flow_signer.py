@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from firmware.link.keys import es256
 from firmware.flows.signer import Device, Signing, TokenSigner
+from firmware.link.keys import es256
 from firmware.token.claims import FIRST, Claims, DebugStatus, Method
 from firmware.token.cose import verify_token
 
