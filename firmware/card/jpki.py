@@ -44,7 +44,7 @@ class Jpki(Application):
     def __init__(self, session: CardSession) -> None:
         """Select it. Raises NotMyNumberCard, CardGone, CardFault, CardDamaged.
 
-        A smartphone that bears it is no card either: it has no face to compare, and this reader has no visit for one.
+        A smartphone that bears it counts as no card: this reader has no visit for one.
         """
         super().__init__(session, AID)
         self._select(_TOKEN_INFORMATION)

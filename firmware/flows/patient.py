@@ -5,12 +5,14 @@ The rest answer the question that is being asked; touches while nothing is asked
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from board.contracts import Display, Point, Touch
 from firmware.flows.host import Host
+from firmware.flows.pipe import PipeBroken
 from firmware.screens.drawn import Drawn, Screen
 from firmware.screens.look import Look
 from firmware.screens.reception_called import ReceptionCalled
@@ -32,7 +34,11 @@ class Patience:
 
 
 class Patient:
-    """Shows screens and waits for touches, in the language and size the patient chose."""
+    """Shows screens and waits for touches, in the language and size the patient chose.
+
+    A finger counts for the picture it was meant for: one that came down before a new question was on the screen, or
+    within `Patience.settle` after that, is ignored, however late it is looked at.
+    """
 
     def __init__(self, display: Display, touch: Touch, host: Host, look: Look, patience: Patience = Patience()) -> None:
         self._display = display
@@ -44,93 +50,98 @@ class Patient:
         self._over: Screen | None = None  # lies over the visit's own screen: "continue?", "reception is called"
         self._drawn: Drawn | None = None
         self._painting = asyncio.Lock()
-        self._touched: asyncio.Queue[str] = asyncio.Queue()
+        self._settled_at = 0.0
+        self._fingers: asyncio.Queue[tuple[float, Point]] = asyncio.Queue()  # as they came down
+        self._answers: asyncio.Queue[str] = asyncio.Queue()
         self._asking = False
+        self._calling: asyncio.Task[None] | None = None
+        self._quiet_since = time.monotonic()
         self.thought_ms = 0.0
         """How long the patient has taken over answers, in all."""
-        self._quiet_since = time.monotonic()
-        self._settled_at = 0.0
-        self._new_question = False
         self.on_leave: Callable[[str], None] = lambda reason: None
         """Called when the patient stops ("stopped") or has gone ("idle")."""
 
     async def show(self, screen: Screen) -> None:
-        """Put a screen up; it asks nothing."""
+        """Put a screen up; it asks nothing yet. The same screen again, a camera's next picture say, is no new one."""
+        new = self._screen is None or screen.name != self._screen.name
         self._screen = screen
         if self._over is None:
-            await self._paint()
+            await self._paint(new=new)
 
     async def tell(self, screen: Screen) -> None:
         """Put the visit's last word up, whatever lies over it."""
-        self._over = None
-        await self.show(screen)
+        self._screen, self._over = screen, None
+        await self._paint(new=True)
 
     async def ask(self, screen: Screen, *, same_question: bool = False) -> str:
         """Put a screen up and return the name of the area that is touched.
 
-        Fingers of before, and within `Patience.settle`, do not count; `same_question` says that this is no new
-        question (the next digit of a PIN), so that they do.
+        `same_question`: no new one, but the next digit of a PIN; fingers that were faster than the picture count.
         """
-        self._new_question = not same_question
-        await self.show(screen)
-        return await self._next_answer()
+        self._screen = screen
+        if self._over is None:
+            await self._paint(new=not same_question)
+        return await self.choice()
 
     async def choice(self) -> str:
-        """The next area touched on the screen that is up, which is a new question from now on."""
-        self._begin_question()
-        return await self._next_answer()
-
-    def _begin_question(self) -> None:
-        self._new_question = False
-        self._settled_at = time.monotonic() + self._patience.settle
-        self._touched = asyncio.Queue()
-
-    async def _next_answer(self) -> str:
+        """The next area touched on the screen that is up."""
         self._asking = True
         self._quiet_since = since = time.monotonic()
         try:
-            return await self._touched.get()
+            return await self._answers.get()
         finally:
             self._asking = False
             self.thought_ms += (time.monotonic() - since) * 1000
 
     async def run(self) -> None:
         """Follow the finger until cancelled."""
-        while True:
-            point = await self._next_touch()
-            if point is None:
-                await self._nobody_touches()
-                continue
-            async with self._painting:  # a finger on a picture that is still on its way to the panel waits for it
-                area = self._drawn.hit(point.x, point.y) if self._drawn else None
-            match area:
-                case "language":
-                    self._look = replace(self._look, language="en" if self._look.language == "ja" else "ja")
-                    await self._paint()
-                case "text_size":
-                    self._look = replace(self._look, large=not self._look.large)
-                    await self._paint()
-                case "reception":
-                    await self._put_over(ReceptionCalled(reached=await self._host.call_reception()))
-                case "stop":
-                    await self._put_over(None)
-                    self.on_leave("stopped")
-                case "continue" if self._over is not None:
-                    await self._put_over(None)
-                case str() if self._over is None and time.monotonic() >= self._settled_at:
-                    self._touched.put_nowait(area)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._feel())
+            tasks.create_task(self._judge())
 
-    async def _next_touch(self) -> Point | None:
-        """The next touch, or None when a question has been left alone for too long."""
+    async def _feel(self) -> None:
+        """Note when each finger comes down, whatever else is going on."""
+        while True:
+            point = await self._touch.next()
+            self._fingers.put_nowait((time.monotonic(), point))
+
+    async def _judge(self) -> None:
+        """Do what each finger asks for."""
         while True:
             try:
-                point = await asyncio.wait_for(self._touch.next(), self._patience.tick)
+                came_at, point = await asyncio.wait_for(self._fingers.get(), self._patience.tick)
             except TimeoutError:
                 if self._left_alone():
-                    return None
-            else:
-                self._quiet_since = time.monotonic()
-                return point
+                    await self._nobody_touches()
+                continue
+            self._quiet_since = time.monotonic()
+            async with self._painting:  # a picture on its way to the panel arrives first
+                area = self._drawn.hit(*point) if self._drawn is not None and came_at >= self._settled_at else None
+            if area is not None:
+                await self._obey(area)
+
+    async def _obey(self, area: str) -> None:
+        match area:
+            case "language":
+                self._look = replace(self._look, language="en" if self._look.language == "ja" else "ja")
+                await self._paint(new=True)
+            case "text_size":
+                self._look = replace(self._look, large=not self._look.large)
+                await self._paint(new=True)
+            case "reception":
+                if self._calling is None or self._calling.done():
+                    self._calling = asyncio.create_task(self._call_reception())
+            case "stop":
+                await self._put_over(None)
+                self.on_leave("stopped")
+            case "continue" if self._over is not None:
+                await self._put_over(None)
+            case _ if self._over is None:
+                self._answers.put_nowait(area)
+
+    async def _call_reception(self) -> None:
+        with contextlib.suppress(PipeBroken):  # the reader is stopping
+            await self._put_over(ReceptionCalled(reached=await self._host.call_reception()))
 
     def _left_alone(self) -> bool:
         quiet_s = time.monotonic() - self._quiet_since
@@ -148,17 +159,20 @@ class Patient:
     async def _put_over(self, screen: Screen | None) -> None:
         self._over = screen
         self._quiet_since = time.monotonic()
-        await self._paint()
+        await self._paint(new=True)
 
-    async def _paint(self) -> None:
+    async def _paint(self, *, new: bool) -> None:
         # Never left halfway: the panel would take the next picture for the rest of this one.
-        await asyncio.shield(self._paint_whole())
+        await asyncio.shield(self._paint_whole(new))
 
-    async def _paint_whole(self) -> None:
+    async def _paint_whole(self, new: bool) -> None:
         async with self._painting:
             screen = self._over or self._screen
-            if screen is not None:
-                self._drawn = screen.draw(self._look)
-                await self._display.show(self._drawn.image, screen.name)
-            if self._new_question and self._over is None:
-                self._begin_question()
+            if screen is None:
+                return
+            self._drawn = screen.draw(self._look)
+            if new:
+                self._settled_at = time.monotonic() + self._patience.settle
+                while not self._answers.empty():
+                    self._answers.get_nowait()
+            await self._display.show(self._drawn.image, screen.name)

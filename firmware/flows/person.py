@@ -143,6 +143,7 @@ async def look(visit: Visit, worker: FaceWorker) -> str | None:
         await patient.show(LookAtCamera(sight.preview, sight.guidance, sight.progress, pin=not visit.pin_blocked))
 
     outcome.method = Method.FACE
+    await show(Sight(None, "no_face", 0.0))  # at once: a finger still on the screen before is no answer to this one
     looking = asyncio.create_task(worker.look(show))
     choosing = asyncio.create_task(patient.choice())
     try:

@@ -234,6 +234,10 @@ class FlowRig:
         await self.see(screen.name)
         await self.tap_at_once(screen, area, look)
 
+    async def react(self) -> None:
+        """A patient's own time, between seeing a new question and touching it."""
+        await asyncio.sleep(self.patience.settle + 0.1)
+
     async def tap_at_once(self, screen: Screen, area: str, look: Look = LOOK) -> None:
         """Tap and see another picture."""
         shown = len(self.pictures)
@@ -244,10 +248,10 @@ class FlowRig:
         """A finger on the middle of `area`."""
         self.dock.touch(*screen.draw(look).areas[area].centre)
 
-    async def next_picture(self, shown: int | None = None) -> None:
+    async def next_picture(self, shown: int | None = None, patience: float = 20.0) -> None:
         """One more than `shown`, or than there are now."""
         shown = len(self.pictures) if shown is None else shown
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(patience):
             while len(self.pictures) == shown:
                 self._changed.clear()
                 await self._changed.wait()

@@ -198,3 +198,38 @@ async def test_a_card_lifted_under_another_message_is_still_told(rig: FlowRig) -
     rig.tray.lift()
     await rig.see("card_lifted")
     assert (await rig.ended()).refused == "card_removed"
+
+
+async def test_a_double_tap_on_continue_does_not_answer_the_question_under_it(rig: FlowRig) -> None:
+    await rig.close()
+    rig = rig.fresh(Patience(idle=1.5, give_up=60.0, tick=0.05, settle=0.4))
+    await rig.open()
+    rig.place("adult")
+    await rig.see("choose_method")
+    await rig.see("still_there")
+    await rig.react()
+    rig.touch(StillThere(), "continue")
+    rig.touch(StillThere(), "continue")
+    await rig.see("choose_method")
+    with pytest.raises(TimeoutError):
+        await rig.next_picture(patience=1.0)
+    assert rig.pictures[-1][0] == "choose_method"
+    await rig.close()
+
+
+async def test_fingers_of_the_screen_before_are_no_answer_however_late_they_are_looked_at(rig: FlowRig) -> None:
+    await rig.close()
+    rig = rig.fresh(Patience(settle=0.2))
+    await rig.open()
+    rig.place("adult")
+    await rig.see("choose_method")
+    await rig.react()
+    for _ in range(10):  # each repaints the screen, so what follows waits in a queue
+        rig.touch(METHOD, "language")
+    for _ in range(5):
+        rig.touch(METHOD, "face")
+    with pytest.raises(TimeoutError):
+        while True:
+            await rig.next_picture(patience=1.0)
+    assert rig.pictures[-1][0] == "choose_method"
+    await rig.close()
