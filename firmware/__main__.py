@@ -24,7 +24,7 @@ from board.sim.camera import DockCamera, DockCardFace
 from board.sim.display import DockDisplay, DockTouch
 from firmware.face.engine import FaceEngine, ModelError
 from firmware.flows.events import EventLog
-from firmware.flows.face_worker import FaceUnavailable, FaceWorker, work
+from firmware.flows.face_worker import FaceUnavailable, FaceWorker, refuse, work
 from firmware.flows.host import Host
 from firmware.flows.kiosk import Kiosk
 from firmware.flows.patient import Patient
@@ -91,8 +91,13 @@ def visit(profile: Profile, options: argparse.Namespace) -> int:
 
 def face(profile: Profile, options: argparse.Namespace) -> int:
     """Camera and face decision of one visit."""
-    engine = FaceEngine.load(options.models, MANIFEST)
-    work(lambda: DockCamera(options.dock), engine, socket.socket(fileno=options.fd))
+    end = socket.socket(fileno=options.fd)
+    try:
+        engine = FaceEngine.load(options.models, MANIFEST)
+    except ModelError as error:
+        refuse(end, str(error))
+        return OUT_OF_ORDER
+    work(lambda: DockCamera(options.dock), engine, end)
     return 0
 
 

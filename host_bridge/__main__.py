@@ -1,10 +1,12 @@
 """The bridge's program: the one place that chooses its parts and puts them together."""
 
 import argparse
+import fcntl
 import signal
 import sys
 import threading
 from pathlib import Path
+from typing import BinaryIO
 
 from cryptography import x509
 
@@ -55,6 +57,7 @@ def run(options: argparse.Namespace) -> None:
     log = open_log(sys.stdout)
     identity = BridgeIdentity.load(config.identity)
     config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = alone(config.state)
     facility_key = load_or_create(config.state / "facility.key")
     seal = Seal(load_or_create(config.state / "journal.key"))
     authority = x509.load_der_x509_certificate(identity.authority)
@@ -88,7 +91,22 @@ def run(options: argparse.Namespace) -> None:
         courier.stop()
         carrying.join()
         journal.close()
+        lock.close()
         log.info("bridge_stopped")
+
+
+def alone(state: Path) -> BinaryIO:
+    """A lock on the state folder, held while it is open: two bridges would write the same visit's file twice.
+
+    Raises ConfigError where another bridge holds it.
+    """
+    lock = (state / "lock").open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise ConfigError(f"{state}: another bridge is running on this folder; end it first") from None
+    return lock
 
 
 if __name__ == "__main__":

@@ -6,12 +6,14 @@ and ends with 0 only if each visit ended as its story says.
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from pathlib import Path
 
 from PIL import Image
 
+from board.contracts import Frame
 from board.demo.cards import PIN, OtherCard
 from board.demo.film import Film
 from board.demo.portraits import PortraitError, camera_frame, load_faces
@@ -54,12 +56,15 @@ def main() -> None:
     except (StageFault, PortraitError, ModelError, PcscdUnavailable, OSError) as fault:
         print(f"demo: {fault}", file=sys.stderr)
         sys.exit(NOT_STARTED)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(INTERRUPTED)
 
 
 async def play(out: Path, models: Path, faces_folder: Path | None, other: OtherCard | None) -> int:
     """Play all stories; the exit status. Raises StageFault and what the stage's parts raise."""
+    playing = asyncio.current_task()
+    if playing is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, playing.cancel)
     began = time.monotonic()
 
     def say(text: str) -> None:
@@ -67,7 +72,7 @@ async def play(out: Path, models: Path, faces_folder: Path | None, other: OtherC
 
     faces = load_faces(faces_folder)
     pin = other.pin if other else PIN
-    people = People(camera_frame(faces.patient), camera_frame(faces.other), empty_room(), pin)
+    people = People(before_camera("patient", faces.patient), before_camera("other", faces.other), empty_room(), pin)
     played: list[Played] = []
     dock, film = Dock(), Film(out / "screens")
     dock.on_show = film.show
@@ -101,6 +106,14 @@ async def play(out: Path, models: Path, faces_folder: Path | None, other: OtherC
     print(last_line(reported))
     complete = len(played) == len(STORIES) and reported["lost"] == reported["duplicates"] == 0
     return 0 if complete and not any(wrong.values()) else NOT_AS_TOLD
+
+
+def before_camera(role: str, picture: Image.Image) -> Frame:
+    """The person of `picture` before the camera. Raises PortraitError."""
+    try:
+        return camera_frame(picture)
+    except PortraitError as error:
+        raise PortraitError(f"{role}: {error}") from error
 
 
 if __name__ == "__main__":

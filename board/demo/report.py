@@ -12,6 +12,7 @@ from typing import Any
 from board.demo.program_log import Event
 from board.demo.stage import Folders
 from board.demo.visits import Story
+from host_bridge.journal import split_chain
 from host_bridge.pairing import BridgeIdentity
 
 STEPS = ("card", "person", "consent", "token", "host")
@@ -56,7 +57,7 @@ class Records:
         for cti, nonce, token, chain in rows:
             (folder / f"{cti.hex()}.cbor").write_bytes(token)
             (folder / f"{cti.hex()}.nonce").write_bytes(nonce)
-            (folder / f"{cti.hex()}.chain.pem").write_bytes(_pem(chain))
+            (folder / f"{cti.hex()}.chain.pem").write_text("".join(map(ssl.DER_cert_to_PEM_cert, split_chain(chain))))
 
 
 def report(folders: Folders, played: Sequence[Played], reader: Sequence[Event]) -> dict[str, Any]:
@@ -122,13 +123,3 @@ def _visit(one: Played, signed: set[str], stored: Sequence[str], files: Mapping[
 def last_line(reported: Mapping[str, Any]) -> str:
     """One line of JSON."""
     return json.dumps(reported, ensure_ascii=False)
-
-
-def _pem(chain: bytes) -> bytes:
-    """PEM of DER certificates that follow one another."""
-    certificates = []
-    while chain:
-        length = 4 + int.from_bytes(chain[2:4], "big")  # each is longer than 255 bytes: 30 82, two bytes of length
-        certificates.append(ssl.DER_cert_to_PEM_cert(chain[:length]))
-        chain = chain[length:]
-    return "".join(certificates).encode()

@@ -86,9 +86,10 @@ class Program:
         self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start it, again or for the first time."""
+        """Start it, again or for the first time. It ends with the demo, however that ends."""
+        line = ("setpriv", "--pdeathsig", "TERM", "--", sys.executable, "-m", *self._line)
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *self._line, stdout=asyncio.subprocess.PIPE, env=self._environment
+            *line, stdout=asyncio.subprocess.PIPE, env=self._environment
         )
         if self._process.stdout is not None:
             self._following = asyncio.create_task(self.log.follow(self._process.stdout))
@@ -169,9 +170,11 @@ def make_room(out: Path) -> None:
     """An empty folder; what an earlier demo left there goes. Raises StageFault."""
     try:
         if out.exists() and any(out.iterdir()) and not (out / MARK).exists():
-            raise StageFault(f"{out} holds something that no demo left there; give another folder: --out")
+            raise StageFault(
+                f"{out} holds something that no demo left there: remove it, or give another folder (--out)"
+            )
         shutil.rmtree(out, ignore_errors=True)
-        out.mkdir(parents=True, exist_ok=True)
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)  # its cards hold keys, its screens faces
         (out / MARK).touch()
     except OSError as error:
         raise StageFault(f"{out}: {error.strerror}; give a folder that can be written: --out") from error

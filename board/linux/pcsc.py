@@ -196,10 +196,14 @@ class _Watch:
 def _check(name: str) -> None:
     try:
         context = _established()
-    except CardGone:
+    except (CardGone, CardFault):
         raise ReaderAbsent("pcscd does not answer: is its service running?") from None
     try:
-        if not _readers(context, name):
+        try:
+            readers = _readers(context, name)
+        except (CardGone, CardFault):
+            raise ReaderAbsent("pcscd has just ended: is its service running?") from None
+        if not readers:
             raise ReaderAbsent(f"no card reader {name!r} is attached" if name else "no card reader is attached")
     finally:
         scard.SCardReleaseContext(context)

@@ -91,20 +91,23 @@ class PcscDaemon:
         return self._folder / "pcscd.log"
 
     def _check(self) -> None:
+        if os.geteuid() != 0:
+            raise PcscdUnavailable("namespaces for pcscd and its virtual reader need root: run it with sudo")
         for program, package in (("pcscd", "pcscd"), ("ip", "iproute2"), ("unshare", "util-linux")):
             if shutil.which(program) is None:
                 raise PcscdUnavailable(f"{program} is missing: install the package {package}")
         if not (_DRIVERS / "serial" / _DRIVER).exists():
             raise PcscdUnavailable(f"{_DRIVER} is missing: install the package vsmartcard-vpcd")
-        if os.geteuid() != 0:
-            raise PcscdUnavailable("namespaces for pcscd and its virtual reader need root: run it with sudo")
         if len(os.fsencode(self.socket)) > _SOCKET_CAP:
             raise PcscdUnavailable(f"{self._folder} is too long a path for a socket: choose a shorter one")
 
     async def _answers(self, daemon: Process) -> None:
         while True:
             if daemon.returncode is not None:
-                raise PcscdUnavailable(f"pcscd ended with status {daemon.returncode}, see {self._log}")
+                raise PcscdUnavailable(
+                    f"pcscd ended with status {daemon.returncode}, see {self._log}; "
+                    "in a container its namespaces need the capability CAP_SYS_ADMIN"
+                )
             try:
                 _, writer = await asyncio.open_unix_connection(self.socket)
             except OSError:

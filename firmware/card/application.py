@@ -14,6 +14,9 @@ SIGN_CAP: Final = 245
 CURRENT_EF: Final = 0x80
 """P2 of VERIFY and of the signature command: the key or PIN in the file that is selected."""
 
+SIGNATURE_CAP: Final = 512
+"""Bytes: a 4096-bit key; today's cards have 2048 bits."""
+
 _SHORT_CHUNK: Final = 251
 """With status word and framing it fits one 256-byte frame of ISO/IEC 14443-4; 256 would need a second."""
 _BY_NAME, _BY_FILE_ID, _NO_FCI = 0x04, 0x02, 0x0C
@@ -80,7 +83,10 @@ class Application:
         if not 0 < len(digest_info) <= SIGN_CAP:
             raise ValueError(f"DigestInfo of {len(digest_info)} bytes")
         command = Command(Ins.PERFORM_SECURITY_OPERATION, 0x00, key, digest_info, le=SHORT_LE, cla=0x80)
-        return self._must(command, "sign").data
+        signature = self._must(command, "sign").data
+        if not 0 < len(signature) <= SIGNATURE_CAP:
+            raise CardDamaged("sign")
+        return signature
 
     def _must(self, command: Command, step: str) -> Response:
         answer = exchange(self._session, command)

@@ -1,5 +1,6 @@
 """The reader's event log: one JSON line an event, by name from a catalogue, never a personal fact."""
 
+import contextlib
 import sys
 from typing import TextIO
 
@@ -40,4 +41,5 @@ class EventLog:
         unknown = facts.keys() - CATALOGUE.get(event, frozenset())
         if event not in CATALOGUE or unknown:
             raise ValueError(f"the catalogue of events has no {event} with {sorted(unknown)}")
-        self._logger.msg(event, **facts)
+        with contextlib.suppress(OSError):  # whoever reads the log has gone: no reason to send patients away
+            self._logger.msg(event, **facts)

@@ -140,6 +140,11 @@ def _look(camera: Camera, engine: FaceEngine, reference: Embedding, pipe: Blocki
             return
 
 
+def refuse(end: socket.socket, reason: str) -> None:
+    """What a worker says that cannot begin: `reason` is for the event log."""
+    BlockingPipe(end).send({"error": reason})
+
+
 class FaceWorker:
     """The visit's side: starts the worker's process and speaks with it."""
 
@@ -154,7 +159,9 @@ class FaceWorker:
 
     async def ready(self) -> None:
         """Wait until the models are loaded. Raises FaceUnavailable."""
-        await self._receive()
+        message = await self._receive()
+        if "ready" not in message:
+            raise FaceUnavailable(str(message.get("error")))
 
     async def reference(self, photo: bytes) -> None:
         """Hand over the card's photo (JPEG 2000). Raises PhotoUnusable, FaceUnavailable."""

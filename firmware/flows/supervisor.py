@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date
 
 from firmware.flows.events import EventLog
 from firmware.flows.pipe import Message, Pipe, PipeBroken, answer_calls
@@ -18,10 +18,10 @@ from firmware.flows.process import ended, start_with_pipe
 from firmware.flows.signer import Signing, TokenSigner
 from firmware.link.answers import Settings
 from firmware.link.link import Link, LinkDown
+from firmware.policy import japanese_day
 from firmware.token.claims import Method
 from firmware.wire.messages import Malformed
 
-JST = timezone(timedelta(hours=9), "JST")
 RESTART_S = 2.0
 """Pause before the next try when a visit's process could not serve anybody."""
 
@@ -170,8 +170,3 @@ class Supervisor:
             "token_ms": (signed - since) * 1000,
             "host_ms": (done - signed) * 1000,
         }
-
-
-def japanese_day(seconds: int) -> date:
-    """The date in Japan at a time in seconds since 1970."""
-    return datetime.fromtimestamp(seconds, JST).date()

@@ -162,6 +162,9 @@ class Link:
             except PortGone:
                 self._fell("port_gone")
                 self._stopping.wait(REOPEN_S)
+            except Exception as error:  # without this thread nothing is ever delivered again: begin anew instead
+                self._fell(f"internal: {type(error).__name__}")
+                self._stopping.wait(REOPEN_S)
         self._port.close()
 
     def _wrap(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> ssl.SSLObject:

@@ -87,7 +87,7 @@ class SecureChannel:
         """Send one message. Raises Malformed where it breaks the catalogue. After `Secured`; dropped once
         the connection is over."""
         message = pack(kind, request, body)
-        if self._tls is not None:
+        if self._tls is not None and self._secured:
             self._tls.write(message)
             self._channel.send(self._outgoing.read(), now)
 
@@ -101,7 +101,7 @@ class SecureChannel:
             if kind == ch.CONNECTED:
                 self._begin()
             elif kind == ch.LOST:
-                self._tls = None
+                self._tls, self._secured = None, False
                 happened.append(Lost(_REASONS.get(reason, "unknown")))
                 continue
             else:

@@ -1,10 +1,12 @@
-from collections.abc import Callable, Iterator
+from collections.abc import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 from typing import Any
 
+import Callable
+import Iterator
 import pytest
 from bridge_rig import Bridge, Delivery
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -229,6 +231,7 @@ def test_journal_and_log_hold_nothing_of_the_patient(bridge: Bridge, world: Worl
     for secret in (
         "花子".encode(),
         "花子".encode("cp932"),
+        json.dumps("花子")[1:-1].encode(),  # as the log would escape it
         b"19800217",
         serial.to_bytes(20, "big").lstrip(b"\0"),
         f"{serial:x}".encode(),

@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidTag
 from visit_samples import World
 
 from firmware.policy import FacilityKind
+from host_bridge.__main__ import alone
 from host_bridge.config import Config, ConfigError
 from host_bridge.eligibility import CertificateStatus, EligibilitySimulator, PeopleMalformed, QualificationValidity
 from host_bridge.events import open_log
@@ -159,3 +160,9 @@ def test_a_bridge_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> None
     assert program.returncode == 1
     assert program.stderr.startswith("kiosk-bridge: ")
     assert program.stderr.count("\n") == 1
+
+
+def test_a_second_bridge_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with alone(tmp_path), pytest.raises(ConfigError, match="another bridge"):
+        alone(tmp_path)
+    alone(tmp_path).close()
