@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from firmware.card.face_ap import CardSurfaceAp, NumberBBlocked, NumberBOk, Surface
+from firmware.card.face_ap import NUMBER_B_LENGTH, CardSurfaceAp, NumberBBlocked, NumberBOk, Surface
 from firmware.card.jpki import PIN_LENGTH, Jpki, PinBlocked, PinOk
 from firmware.flows.face_worker import FaceUnavailable, FaceWorker, PhotoUnusable, Sight
 from firmware.flows.kiosk import Ended, Visit
@@ -100,19 +100,19 @@ async def by_face(visit: Visit) -> Proof | str:
                 answer = await patient.ask(FaceFailed(visit.face_attempts_left, pin=not visit.pin_blocked))
             if answer != "again":
                 return answer
-    except PhotoUnusable as unusable:
-        raise Ended(f"photo_unusable: {unusable.reason}", CardProblem("001")) from unusable
+    except PhotoUnusable as unusable:  # an infant's card has none
+        outcome.refused = f"photo_unusable: {unusable.reason}"
     except FaceUnavailable as fault:
-        visit.face_attempts_left = 0
         outcome.refused = f"face_unavailable: {fault.reason}"
-        return await patient.ask(FaceFailed(0, pin=not visit.pin_blocked))
+    visit.face_attempts_left = 0
+    return await patient.ask(FaceFailed(0, pin=not visit.pin_blocked))
 
 
 async def read_surface(visit: Visit) -> FaceProof:
     """Photo and signatures from the card, opened by number B; what the issuer did not sign is refused."""
     card = visit.card
     number_b = await visit.kiosk.card_face.number_b()
-    if number_b is None:
+    if number_b is None or len(number_b) != NUMBER_B_LENGTH or not number_b.isdecimal():
         raise Ended("number_b_unreadable", CardProblem("001"))
     ap = await card.do(CardSurfaceAp, card.session)
     opened = await card.do(ap.verify_number_b, number_b)

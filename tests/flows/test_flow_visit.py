@@ -270,7 +270,18 @@ async def test_a_copied_card_without_its_key_is_refused_and_nothing_is_delivered
     assert rig.terminal.delivered == []
 
 
-@pytest.mark.parametrize("number_b", [None, "12345678901234"])
+async def test_a_card_whose_photo_shows_no_face_leads_to_the_pin(rig: FlowRig, patient: Frame) -> None:
+    rig.show_to_camera(patient)
+    rig.place("pin_person")  # its photo is a silhouette
+    await rig.tap(METHOD, "face")
+    await rig.tap(FaceFailed(0, pin=True), "pin")
+    await pin_entered(rig, "4321")
+    await rig.tap(CONSENTS, "agree_all")
+    await rig.see("done")
+    assert (await rig.ended()).method is Method.PIN
+
+
+@pytest.mark.parametrize("number_b", [None, "123", "12345678901234"])
 async def test_number_b_that_cannot_be_read_or_is_wrong_asks_for_the_card_again(
     rig: FlowRig, number_b: str | None
 ) -> None:
@@ -279,7 +290,7 @@ async def test_number_b_that_cannot_be_read_or_is_wrong_asks_for_the_card_again(
     await rig.tap(METHOD, "face")
     await rig.see("card_problem")
     outcome = await rig.ended()
-    assert outcome.refused == ("number_b_unreadable" if number_b is None else "number_b_wrong")
+    assert outcome.refused == ("number_b_wrong" if number_b == "12345678901234" else "number_b_unreadable")
 
 
 async def test_without_a_terminal_the_patient_is_sent_to_the_reception(rig: FlowRig) -> None:

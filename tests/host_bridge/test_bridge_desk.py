@@ -1,12 +1,11 @@
-from collections.abc import json
+import json
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 from typing import Any
 
-import Callable
-import Iterator
 import pytest
 from bridge_rig import Bridge, Delivery
 from cryptography.hazmat.primitives.hashes import SHA256
