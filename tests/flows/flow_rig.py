@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from board.contracts import CardGone, Frame, Light, ReaderAbsent
+from board.demo.visits import CONSENTS, METHOD, PAD
 from board.sim.camera import DockCardFace
 from board.sim.card.chip import VirtualCard
 from board.sim.card.data import COUNTERS, CardData
@@ -233,6 +234,19 @@ class FlowRig:
         """The same, where the patient has chosen another language or size."""
         await self.see(screen.name)
         await self.tap_at_once(screen, area, look)
+
+    async def enter_pin(self, pin: str) -> None:
+        """Wait for the pad, tap the digits, then go on."""
+        await self.tap(PAD, pin[0])
+        for key in (*pin[1:], "next"):
+            await self.tap_at_once(PAD, key)
+
+    async def pin_visit(self, persona: str = "pin_person", pin: str = "4321") -> None:
+        """Card down, the PIN, everything agreed to."""
+        self.place(persona)
+        await self.tap(METHOD, "pin")
+        await self.enter_pin(pin)
+        await self.tap(CONSENTS, "agree_all")
 
     async def react(self) -> None:
         """A patient's own time, between seeing a new question and touching it."""

@@ -7,7 +7,7 @@ import pytest
 from flow_rig import LOOK, FlowRig
 
 from board.contracts import CameraFault, Frame
-from board.demo.visits import CONSENTS, METHOD, PAD, empty_room
+from board.demo.visits import METHOD, PAD, empty_room
 from firmware.flows.patient import Patience
 from firmware.screens.choose_method import ChooseMethod
 from firmware.screens.look_at_camera import LookAtCamera
@@ -30,12 +30,7 @@ async def pin_visit_to_its_end(rig: FlowRig) -> None:
 
 
 async def _walk(rig: FlowRig) -> None:
-    rig.place("adult")
-    await rig.tap(METHOD, "pin")
-    await rig.tap(PAD, PIN[0])
-    for key in (*PIN[1:], "next"):
-        await rig.tap_at_once(PAD, key)
-    await rig.tap(CONSENTS, "agree_all")
+    await rig.pin_visit("adult", PIN)
     await rig.see("done")
     await rig.ended()
 
@@ -75,9 +70,7 @@ async def test_a_card_lifted_during_the_match_sends_no_token(rig: FlowRig, patie
 async def test_a_card_lifted_at_the_consents_sends_no_token(rig: FlowRig) -> None:
     rig.place("adult")
     await rig.tap(METHOD, "pin")
-    await rig.tap(PAD, PIN[0])
-    for key in (*PIN[1:], "next"):
-        await rig.tap_at_once(PAD, key)
+    await rig.enter_pin(PIN)
     await rig.see("ask_consents")
     rig.tray.lift()
     await rig.see("card_lifted")
@@ -170,12 +163,7 @@ async def test_a_camera_that_is_gone_is_said_on_the_screen_and_the_pin_still_wor
 
 
 async def test_a_card_left_behind_is_asked_for(rig: FlowRig) -> None:
-    rig.place("adult")
-    await rig.tap(METHOD, "pin")
-    await rig.tap(PAD, PIN[0])
-    for key in (*PIN[1:], "next"):
-        await rig.tap_at_once(PAD, key)
-    await rig.tap(CONSENTS, "agree_all")
+    await rig.pin_visit("adult", PIN)
     await rig.see("done")
     await rig.see("card_forgotten")
     assert (await rig.ended()).acknowledged

@@ -36,12 +36,6 @@ ALL_YES = {1: True, 2: True, 3: True}
 ALL_NO = {1: False, 2: False, 3: False}
 
 
-async def pin_entered(rig: FlowRig, pin: str) -> None:
-    await rig.tap(PAD, pin[0])
-    for key in (*pin[1:], "next"):
-        await rig.tap_at_once(PAD, key)
-
-
 async def test_the_patient_of_the_card_is_confirmed_by_face_and_the_evidence_holds(
     rig: FlowRig, patient: Frame, anchors: TrustAnchors
 ) -> None:
@@ -75,7 +69,7 @@ async def test_the_right_pin_confirms_and_the_card_signs_for_this_visit_alone(
 ) -> None:
     rig.place("pin_person")
     await rig.tap(METHOD, "pin")
-    await pin_entered(rig, "4321")
+    await rig.enter_pin("4321")
     await rig.tap(CONSENTS, "agree_none")
     await rig.see("done")
     outcome = await rig.ended()
@@ -109,7 +103,7 @@ async def test_somebody_else_is_refused_three_times_and_then_offered_the_pin_onl
 async def test_a_wrong_pin_shows_the_tries_left_and_the_right_one_still_works(rig: FlowRig) -> None:
     rig.place("pin_person")
     await rig.tap(METHOD, "pin")
-    await pin_entered(rig, "0000")
+    await rig.enter_pin("0000")
     await rig.tap(PAD, "4")
     two_left = replace(PAD, digits=1, tries_left=2, wrong=True)
     assert rig.pictures[-1] == ("enter_pin", two_left.draw(LOOK).image.tobytes())
@@ -125,7 +119,7 @@ async def test_three_wrong_pins_lock_the_card_and_lead_to_the_face(rig: FlowRig,
     rig.place("adult")
     await rig.tap(METHOD, "pin")
     for _ in range(3):
-        await pin_entered(rig, "0000")
+        await rig.enter_pin("0000")
     await rig.tap(PinLocked(face=True), "face")
     await rig.tap(CONSENTS, "agree_all")
     await rig.see("done")
@@ -144,7 +138,7 @@ async def test_erasing_a_digit_takes_back_the_last_one_only(rig: FlowRig) -> Non
 async def test_consents_chosen_one_by_one_are_exactly_those_delivered(rig: FlowRig) -> None:
     rig.place("pin_person")
     await rig.tap(METHOD, "pin")
-    await pin_entered(rig, "4321")
+    await rig.enter_pin("4321")
     await rig.tap(CONSENTS, "choose")
     for index, answer in enumerate(("disagree", "agree", "disagree"), 1):
         await rig.tap(AskOneConsent(CONSENTS.items[index - 1], index, 3), answer)
@@ -185,20 +179,14 @@ async def test_the_face_is_tried_three_times_in_all_however_often_the_way_is_cha
 
 async def test_a_terminal_that_cannot_sign_or_store_sends_the_patient_to_the_reception(rig: FlowRig) -> None:
     rig.terminal.deaf_to = "deliver"
-    rig.place("pin_person")
-    await rig.tap(METHOD, "pin")
-    await pin_entered(rig, "4321")
-    await rig.tap(CONSENTS, "agree_all")
+    await rig.pin_visit()
     await rig.see("cannot_check")
     assert (await rig.ended()).refused == "terminal_unreachable"
 
 
 async def test_an_unregistered_card_is_sent_to_the_reception(rig: FlowRig) -> None:
     rig.terminal.registered = False
-    rig.place("pin_person")
-    await rig.tap(METHOD, "pin")
-    await pin_entered(rig, "4321")
-    await rig.tap(CONSENTS, "agree_all")
+    await rig.pin_visit()
     await rig.see("done")
     assert rig.pictures[-1][1] == Done(reception=True).draw(LOOK).image.tobytes()
 
@@ -212,7 +200,7 @@ async def test_without_a_face_worker_the_pin_is_offered_alone(rig: FlowRig) -> N
     only_pin = ChooseMethod(pin=True, face=False)
     assert rig.pictures[-1][1] == only_pin.draw(LOOK).image.tobytes()
     await rig.tap(only_pin, "pin")
-    await pin_entered(rig, "4321")
+    await rig.enter_pin("4321")
     await rig.tap(CONSENTS, "agree_all")
     await rig.see("done")
     assert (await rig.ended()).acknowledged
@@ -275,7 +263,7 @@ async def test_a_card_whose_photo_shows_no_face_leads_to_the_pin(rig: FlowRig, p
     rig.place("pin_person")  # its photo is a silhouette
     await rig.tap(METHOD, "face")
     await rig.tap(FaceFailed(0, pin=True), "pin")
-    await pin_entered(rig, "4321")
+    await rig.enter_pin("4321")
     await rig.tap(CONSENTS, "agree_all")
     await rig.see("done")
     assert (await rig.ended()).method is Method.PIN
@@ -302,10 +290,7 @@ async def test_without_a_terminal_the_patient_is_sent_to_the_reception(rig: Flow
 
 async def test_a_token_the_terminal_refuses_is_not_called_done(rig: FlowRig) -> None:
     rig.terminal.accepts = False
-    rig.place("pin_person")
-    await rig.tap(METHOD, "pin")
-    await pin_entered(rig, "4321")
-    await rig.tap(CONSENTS, "agree_all")
+    await rig.pin_visit()
     await rig.see("cannot_check")
     outcome = await rig.ended()
     assert (outcome.acknowledged, outcome.refused) == (False, "terminal_refused: nonce_used")
@@ -314,10 +299,7 @@ async def test_a_token_the_terminal_refuses_is_not_called_done(rig: FlowRig) -> 
 
 async def test_a_slow_terminal_is_explained_and_the_card_may_be_taken(rig: FlowRig) -> None:
     rig.terminal.answers.clear()
-    rig.place("pin_person")
-    await rig.tap(METHOD, "pin")
-    await pin_entered(rig, "4321")
-    await rig.tap(CONSENTS, "agree_all")
+    await rig.pin_visit()
     await rig.see("waiting_for_terminal")
     rig.tray.lift()
     rig.terminal.answers.set()
@@ -329,10 +311,7 @@ async def test_a_slow_terminal_is_explained_and_the_card_may_be_taken(rig: FlowR
 
 async def test_an_eligibility_that_needs_the_reception_is_not_explained_aloud(rig: FlowRig) -> None:
     rig.terminal.validity = 4
-    rig.place("pin_person")
-    await rig.tap(METHOD, "pin")
-    await pin_entered(rig, "4321")
-    await rig.tap(CONSENTS, "agree_all")
+    await rig.pin_visit()
     await rig.see("done")
     assert rig.pictures[-1][1] == Done(reception=True).draw(LOOK).image.tobytes()
 
@@ -341,7 +320,7 @@ async def test_changing_to_the_pin_while_looking_needs_no_new_card(rig: FlowRig)
     rig.place("adult")
     await rig.tap(METHOD, "face")
     await rig.tap(LookAtCamera(None, "no_face", 0.0, pin=True), "pin")
-    await pin_entered(rig, "1234")
+    await rig.enter_pin("1234")
     await rig.tap(CONSENTS, "agree_all")
     await rig.see("done")
     outcome = await rig.ended()
@@ -352,7 +331,7 @@ async def test_changing_to_the_pin_while_looking_needs_no_new_card(rig: FlowRig)
 async def test_the_twelve_digit_number_is_never_touched_in_any_way_of_confirming(rig: FlowRig, patient: Frame) -> None:
     rig.place("adult")
     await rig.tap(METHOD, "pin")
-    await pin_entered(rig, "0000")
+    await rig.enter_pin("0000")
     rig.show_to_camera(patient)
     await rig.tap(PAD, "face")
     await rig.tap(CONSENTS, "agree_all")
