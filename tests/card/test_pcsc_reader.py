@@ -1,7 +1,6 @@
 """Cards and daemons that come and go, seen through PcscReader on the real pcscd."""
 
 import asyncio
-import time
 
 import pytest
 
@@ -130,15 +129,3 @@ async def test_reader_of_another_name_is_absent_and_its_card_not_seen(rig, reade
     await reader.inserted()
     await other.removed()
     await other.close()
-
-
-async def test_commands_are_not_held_up_by_delayed_acknowledgements(rig, reader, persona):
-    await rig.tray.place(str(persona("adult").folder))
-    await reader.inserted()
-    session = await reader.connect()
-    Jpki(session)
-    started = time.monotonic()
-    for _ in range(100):
-        session.transmit(bytes.fromhex("00A4020C020006"))
-    session.close()
-    assert time.monotonic() - started < 2  # 40 ms each, 4 s in all, with Nagle against delayed acknowledgement
