@@ -6,7 +6,6 @@ embeddings; what leaves it is the camera's preview for the screen, one word of g
 
 import asyncio
 import socket
-import subprocess
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,8 @@ from firmware.face.embed import Embedding
 from firmware.face.engine import FaceEngine
 from firmware.face.photo import PhotoError
 from firmware.face.quality import Guidance
-from firmware.flows.pipe import BlockingPipe, Message, Pipe, PipeBroken
-from firmware.flows.process import ended, start_with_pipe
+from firmware.flows.pipe import BlockingPipe, Message, PipeBroken
+from firmware.flows.process import Child
 
 FRAMES_FUSED = 5
 """Good frames that one decision rests on."""
@@ -148,14 +147,13 @@ def refuse(end: socket.socket, reason: str) -> None:
 class FaceWorker:
     """The visit's side: starts the worker's process and speaks with it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], pipe: Pipe) -> None:
-        self._process = process
-        self._pipe = pipe
+    def __init__(self, child: Child) -> None:
+        self._child = child
 
     @classmethod
     async def start(cls, command: Sequence[str]) -> "FaceWorker":
         """Start `command`; `work` runs at the other end of its pipe."""
-        return cls(*await start_with_pipe(command, ONE_THREAD))
+        return cls(await Child.start(command, ONE_THREAD))
 
     async def ready(self) -> None:
         """Wait until the models are loaded. Raises FaceUnavailable."""
@@ -190,8 +188,7 @@ class FaceWorker:
 
     async def end(self) -> None:
         """Hang up, and see the worker's process gone."""
-        self._pipe.close()
-        await asyncio.to_thread(ended, self._process)
+        await self._child.end()
 
     async def _rest(self) -> None:
         await self._send({"do": "rest"})
@@ -200,13 +197,13 @@ class FaceWorker:
 
     async def _send(self, message: Message) -> None:
         try:
-            await self._pipe.send(message)
+            await self._child.pipe.send(message)
         except PipeBroken as broken:
             raise FaceUnavailable("worker ended") from broken
 
     async def _receive(self) -> Message:
         try:
-            return await self._pipe.receive()
+            return await self._child.pipe.receive()
         except PipeBroken as broken:
             raise FaceUnavailable("worker ended") from broken
 

@@ -63,24 +63,19 @@ class Patient:
 
     async def show(self, screen: Screen) -> None:
         """Put a screen up; it asks nothing yet. The same screen again, a camera's next picture say, is no new one."""
-        new = self._screen is None or screen.name != self._screen.name
-        self._screen = screen
-        if self._over is None:
-            await self._paint(new=new)
+        await self._put_up(screen, new=self._screen is None or screen.name != self._screen.name)
 
     async def tell(self, screen: Screen) -> None:
         """Put the visit's last word up, whatever lies over it."""
-        self._screen, self._over = screen, None
-        await self._paint(new=True)
+        self._over = None
+        await self._put_up(screen, new=True)
 
     async def ask(self, screen: Screen, *, same_question: bool = False) -> str:
         """Put a screen up and return the name of the area that is touched.
 
         `same_question`: no new one, but the next digit of a PIN; fingers that were faster than the picture count.
         """
-        self._screen = screen
-        if self._over is None:
-            await self._paint(new=not same_question)
+        await self._put_up(screen, new=not same_question)
         return await self.choice()
 
     async def choice(self) -> str:
@@ -155,6 +150,11 @@ class Patient:
             self.on_leave("idle")
         else:
             await self._put_over(StillThere() if self._asking else None)
+
+    async def _put_up(self, screen: Screen, *, new: bool) -> None:
+        self._screen = screen
+        if self._over is None:
+            await self._paint(new=new)
 
     async def _put_over(self, screen: Screen | None) -> None:
         self._over = screen

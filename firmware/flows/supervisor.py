@@ -6,15 +6,14 @@ It never sees a PIN, a photo or a picture; it sees a patient's certificate while
 import asyncio
 import contextlib
 import os
-import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from firmware.flows.events import EventLog
-from firmware.flows.pipe import Message, Pipe, PipeBroken, answer_calls
-from firmware.flows.process import ended, start_with_pipe
+from firmware.flows.pipe import Message, PipeBroken, answer_calls
+from firmware.flows.process import Child
 from firmware.flows.signer import Signing, TokenSigner
 from firmware.link.answers import Settings
 from firmware.link.link import Link, LinkDown
@@ -37,23 +36,6 @@ class _Opened:
     certificate: bytes = b""
 
 
-class VisitProcess:
-    """One process for one patient; it waits, warmed up, until it is told to go."""
-
-    def __init__(self, process: subprocess.Popen[bytes], pipe: Pipe) -> None:
-        self.pipe = pipe
-        self._process = process
-
-    @classmethod
-    async def start(cls, command: Sequence[str]) -> "VisitProcess":
-        return cls(*await start_with_pipe(command))
-
-    async def end(self) -> int:
-        """Hang up, and see the process gone; its exit status."""
-        self.pipe.close()
-        return await asyncio.to_thread(ended, self._process)
-
-
 class Supervisor:
     """Serves patients one after the other."""
 
@@ -66,10 +48,10 @@ class Supervisor:
 
     async def run(self) -> None:
         """Until cancelled."""
-        waiting = await VisitProcess.start(self._visit_command)
+        waiting = await Child.start(self._visit_command)  # warmed up, until it is told to go
         try:
             while True:
-                current, waiting = waiting, await VisitProcess.start(self._visit_command)
+                current, waiting = waiting, await Child.start(self._visit_command)
                 try:
                     await self._serve(current)
                 finally:
@@ -80,7 +62,7 @@ class Supervisor:
         finally:
             await waiting.end()
 
-    async def _serve(self, visit: VisitProcess) -> None:
+    async def _serve(self, visit: Child) -> None:
         opened: dict[bytes, _Opened] = {}
         with contextlib.suppress(PipeBroken):
             await visit.pipe.send({"go": True})
@@ -109,12 +91,8 @@ class Supervisor:
         except OSError as error:  # the counter cannot be kept: then nothing may be signed
             self._log.write("token_unsigned", reason=error.strerror)
             return {"silent": "nothing can be signed"}
-        except (
-            KeyError,
-            TypeError,
-            ValueError,
-            Malformed,
-        ) as error:  # a visit's process that has gone wrong harms itself alone
+        except (KeyError, TypeError, ValueError, Malformed) as error:
+            # A visit's process that has gone wrong harms itself alone.
             self._log.write("question_refused", reason=type(error).__name__)
             return {"silent": "not understood"}
 

@@ -133,26 +133,27 @@ def card(canvas: Canvas, square: Box) -> None:
 
 def place(canvas: Canvas, square: Box) -> None:
     """The card on its way down to the tray."""
-    side = square.width * 62 // 100
-    inner = Box(square.centre[0] - side // 2, square.top - side * 18 // 100, 0, 0)
-    card(canvas, inner._replace(right=inner.left + side, bottom=inner.top + side))
-    sheet = Sheet(canvas, square)
+    sheet = _card_over_tray(canvas, square)
     sheet.line((50, 49), (50, 73), width=5)
     sheet.line((39, 63), (50, 74), (61, 63), width=5)
-    sheet.panel(4, 84, 96, 98, TINT, TEAL, width=1.5, corner=7)
-    sheet.line((20, 91), (80, 91), width=3.5)
 
 
 def take(canvas: Canvas, square: Box) -> None:
     """The card on its way up from the tray."""
+    sheet = _card_over_tray(canvas, square)
+    sheet.line((50, 50), (50, 74), width=5)
+    sheet.line((39, 60), (50, 49), (61, 60), width=5)
+
+
+def _card_over_tray(canvas: Canvas, square: Box) -> Sheet:
+    """Card above, tray below, room for an arrow between."""
     side = square.width * 62 // 100
     inner = Box(square.centre[0] - side // 2, square.top - side * 18 // 100, 0, 0)
     card(canvas, inner._replace(right=inner.left + side, bottom=inner.top + side))
     sheet = Sheet(canvas, square)
-    sheet.line((50, 50), (50, 74), width=5)
-    sheet.line((39, 60), (50, 49), (61, 60), width=5)
     sheet.panel(4, 84, 96, 98, TINT, TEAL, width=1.5, corner=7)
     sheet.line((20, 91), (80, 91), width=3.5)
+    return sheet
 
 
 def face_in(colour: str, ground: str) -> Icon:
