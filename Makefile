@@ -25,8 +25,8 @@ endef
 # What the demo needs from Debian 12; gcc, headers and pkg-config build pyscard.
 PACKAGES := ca-certificates python3-venv python3-dev gcc libc6-dev pkg-config libpcsclite-dev \
 	pcscd vsmartcard-vpcd fonts-morisawa-bizud-gothic iproute2
-# On top of that for the tests: other people's programs that read our card.
-TEST_PACKAGES := opensc openssl
+# On top of that for the tests: other people's programs that read our card, and a browser for the pages.
+TEST_PACKAGES := opensc openssl chromium
 
 .PHONY: help setup demo test check models lock clean folder system system-test portraits
 
