@@ -5,7 +5,7 @@ Expected states are values; only surprises raise, and exceptions carry facts, ne
 """
 
 from collections.abc import Sequence
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -42,6 +42,34 @@ class Touch(Protocol):
 
     async def next(self) -> Point:
         """Wait for the next finger-down."""
+
+    async def close(self) -> None: ...
+
+
+class Key(StrEnum):
+    """The keys of an external keypad."""
+
+    DIGIT_0 = "0"
+    DIGIT_1 = "1"
+    DIGIT_2 = "2"
+    DIGIT_3 = "3"
+    DIGIT_4 = "4"
+    DIGIT_5 = "5"
+    DIGIT_6 = "6"
+    DIGIT_7 = "7"
+    DIGIT_8 = "8"
+    DIGIT_9 = "9"
+    ERASE = "erase"
+    ENTER = "enter"
+    BACKWARD = "backward"
+    FORWARD = "forward"
+
+
+class Keypad(Protocol):
+    """Keys to feel, for whoever cannot see or reach the panel. Everything on the screen can be done with them."""
+
+    async def next(self) -> Key:
+        """Wait for the next key pressed."""
 
     async def close(self) -> None: ...
 

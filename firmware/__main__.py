@@ -21,7 +21,7 @@ from board.linux.serial import SerialHostPort
 from board.peripherals.status_light import StatusLight
 from board.profiles import Profile, ProfileError, load_profile
 from board.sim.camera import DockCamera, DockCardFace
-from board.sim.display import DockDisplay, DockTouch
+from board.sim.display import DockDisplay, DockKeypad, DockTouch
 from firmware.face.engine import FaceEngine, ModelError
 from firmware.flows.events import EventLog
 from firmware.flows.face_worker import FaceUnavailable, FaceWorker, refuse, work
@@ -160,7 +160,8 @@ async def serve_patient(profile: Profile, options: argparse.Namespace) -> int:
         caller = Caller(pipe)
         host = Host(caller)
         display = await DockDisplay.connect(options.dock, profile.screen.size)
-        patient = Patient(display, await DockTouch.connect(options.dock), host, look_of(profile))
+        touch, keypad = await DockTouch.connect(options.dock), await DockKeypad.connect(options.dock)
+        patient = Patient(display, touch, keypad, host, look_of(profile))
         card_reader, card_face = PcscReader(profile.card_reader.name), DockCardFace(options.dock)
         light = StatusLight(profile.status_light)
         kiosk = Kiosk(patient, card_reader, card_face, light, worker, host, anchors)

@@ -1,12 +1,13 @@
-"""The virtual reader's screen and touch panel: pictures go to the dock, fingers come from it."""
+"""The virtual reader's screen, touch panel and keypad: pictures go to the dock, fingers and keys come from it."""
 
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
-from board.contracts import Point
+from board.contracts import Key, Point
 
 
 class DockDisplay:
@@ -47,14 +48,39 @@ class DockTouch:
         return cls(*await _connect(dock, "touch"))
 
     async def next(self) -> Point:
-        line = await self._reader.readline()
-        if not line:
-            await asyncio.Event().wait()  # no dock, no finger
-        at = json.loads(line)
+        at = await _next(self._reader)
         return Point(at["x"], at["y"])
 
     async def close(self) -> None:
         self._writer.close()
+
+
+class DockKeypad:
+    """Keypad on the dock."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def connect(cls, dock: Path) -> "DockKeypad":
+        """Plug the keypad into the dock at `dock`. Raises OSError when there is none."""
+        return cls(*await _connect(dock, "keypad"))
+
+    async def next(self) -> Key:
+        return Key((await _next(self._reader))["key"])
+
+    async def close(self) -> None:
+        self._writer.close()
+
+
+async def _next(reader: asyncio.StreamReader) -> dict[str, Any]:
+    """The next thing that the dock says."""
+    line = await reader.readline()
+    if not line:
+        await asyncio.Event().wait()  # no dock, no finger
+    said: dict[str, Any] = json.loads(line)
+    return said
 
 
 async def _connect(dock: Path, device: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

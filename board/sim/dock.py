@@ -1,10 +1,11 @@
-"""The physical world around the virtual reader: its screen, a finger, what the camera sees, which card lies there.
+"""The physical world around the virtual reader: its screen, fingers, a keypad, what the camera sees, the card there.
 
 `Dock` is the world's side, a server on a Unix socket; the devices of `board.sim` are its clients, each on a
 connection of its own that starts with one JSON line {"device": NAME}. After that:
 
     display      client: a JSON line {"name", "width", "height"}, then width x height x 3 bytes of RGB; server: a line
     touch        server: JSON lines {"x", "y"}
+    keypad       server: JSON lines {"key": Key value}
     camera       client: a line; server: {"width", "height"} and RGB bytes, or {"fault": CameraFault value}
     card_face    client: a line; server: {"number_b": "14 digits" or null}
 """
@@ -12,30 +13,38 @@ connection of its own that starts with one JSON line {"device": NAME}. After tha
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, Final
 
+import numpy as np
 from PIL import Image
 
-from board.contracts import CameraFault, Frame
+from board.contracts import CameraFault, Frame, Key
 
 LINE_CAP = 4096
 PIXEL_CAP = 4096 * 4096
+_TAP: Final = "tap"
+"""The finger of `touch`."""
 
 
 class Dock:
-    """What surrounds the virtual reader. Change `sees` and `number_b`, call `touch`: the devices follow."""
+    """What surrounds the virtual reader. Change what is public, touch and press: the devices follow."""
 
     def __init__(self) -> None:
         self.sees: Frame | CameraFault = CameraFault.GONE
         """What is before the camera."""
+        self.light = 1.0
+        """Of the room: 1 is day, 0 night."""
         self.number_b: str | None = None
         """What is printed on the card that lies on the tray."""
         self.frames = 0
         """Frames the camera has taken of whatever `sees` was."""
         self.on_show: Callable[[str, Image.Image], None] = lambda name, picture: None
         """Called with every picture the screen gets."""
-        self._fingers: set[asyncio.StreamWriter] = set()
+        self._down: str | None = None  # the finger that lies on the panel
+        self._panels: set[asyncio.StreamWriter] = set()
+        self._keypads: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
     async def open(self, socket: Path) -> None:
@@ -48,8 +57,25 @@ class Dock:
 
     def touch(self, x: int, y: int) -> None:
         """A finger taps the screen, in pixels from the top left."""
-        for writer in self._fingers:
-            writer.write(json.dumps({"x": x, "y": y}).encode() + b"\n")
+        self.finger_down(_TAP, x, y)
+        self.finger_up(_TAP)
+
+    def finger_down(self, finger: str, x: int, y: int) -> bool:
+        """A finger comes down; False where the panel rejects it, because another one lies on it."""
+        if self._down is not None:
+            return False
+        self._down = finger
+        _tell(self._panels, {"x": x, "y": y})
+        return True
+
+    def finger_up(self, finger: str) -> None:
+        """A finger leaves the panel."""
+        if self._down == finger:
+            self._down = None
+
+    def press(self, key: Key) -> None:
+        """A key of the external keypad is pressed."""
+        _tell(self._keypads, {"key": key.value})
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, OSError):
@@ -58,14 +84,18 @@ class Dock:
                 case "display":
                     await self._display(reader, writer)
                 case "touch":
-                    self._fingers.add(writer)
+                    self._panels.add(writer)
+                    await reader.read()
+                case "keypad":
+                    self._keypads.add(writer)
                     await reader.read()
                 case "camera":
                     await self._camera(reader, writer)
                 case "card_face":
                     while await reader.readline():
                         writer.write(json.dumps({"number_b": self.number_b}).encode() + b"\n")
-        self._fingers.discard(writer)
+        self._panels.discard(writer)
+        self._keypads.discard(writer)
         writer.close()
 
     async def _display(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -85,6 +115,12 @@ class Dock:
                 writer.write(json.dumps({"fault": sees.value}).encode() + b"\n")
             else:
                 height, width, _ = sees.shape
-                writer.write(json.dumps({"width": width, "height": height}).encode() + b"\n" + sees.tobytes())
+                lit = sees if self.light == 1.0 else (sees * np.float32(self.light)).astype(np.uint8)
+                writer.write(json.dumps({"width": width, "height": height}).encode() + b"\n" + lit.tobytes())
                 self.frames += 1
             await writer.drain()
+
+
+def _tell(devices: Iterable[asyncio.StreamWriter], what: dict[str, Any]) -> None:
+    for writer in devices:
+        writer.write(json.dumps(what).encode() + b"\n")

@@ -2,6 +2,9 @@
 
 Some buttons work on every screen, whatever the visit is doing: language, size of the text, call reception, stop.
 The rest answer the question that is being asked; touches while nothing is asked mean nothing.
+
+An external keypad reaches everything that a finger does: its digits are the PIN's, its other keys move a frame from
+choice to choice and take the one inside it.
 """
 
 import asyncio
@@ -10,10 +13,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from board.contracts import Display, Point, Touch
+from board.contracts import Display, Key, Keypad, Point, Touch
 from firmware.flows.host import Host
 from firmware.flows.pipe import PipeBroken
 from firmware.screens.drawn import Drawn, Screen
+from firmware.screens.focus import framed, order
 from firmware.screens.look import Look
 from firmware.screens.reception_called import ReceptionCalled
 from firmware.screens.still_there import StillThere
@@ -36,13 +40,22 @@ class Patience:
 class Patient:
     """Shows screens and waits for touches, in the language and size the patient chose.
 
-    A finger counts for the picture it was meant for: one that came down before a new question was on the screen, or
-    within `Patience.settle` after that, is ignored, however late it is looked at.
+    A finger or a key counts for the picture it was meant for: one that came down before a new question was on the
+    screen, or within `Patience.settle` after that, is ignored, however late it is looked at.
     """
 
-    def __init__(self, display: Display, touch: Touch, host: Host, look: Look, patience: Patience = Patience()) -> None:
+    def __init__(
+        self,
+        display: Display,
+        touch: Touch,
+        keypad: Keypad,
+        host: Host,
+        look: Look,
+        patience: Patience = Patience(),
+    ) -> None:
         self._display = display
         self._touch = touch
+        self._keypad = keypad
         self._host = host
         self._look = look
         self._patience = patience
@@ -51,7 +64,8 @@ class Patient:
         self._drawn: Drawn | None = None
         self._painting = asyncio.Lock()
         self._settled_at = 0.0
-        self._fingers: asyncio.Queue[tuple[float, Point]] = asyncio.Queue()  # as they came down
+        self._inputs: asyncio.Queue[tuple[float, Point | Key]] = asyncio.Queue()  # as they came down
+        self._focus: str | None = None  # the area in the keypad's frame
         self._answers: asyncio.Queue[str] = asyncio.Queue()
         self._asking = False
         self._calling: asyncio.Task[None] | None = None
@@ -89,31 +103,52 @@ class Patient:
             self.thought_ms += (time.monotonic() - since) * 1000
 
     async def run(self) -> None:
-        """Follow the finger until cancelled."""
+        """Follow finger and keypad until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._feel())
+            tasks.create_task(self._feel(self._touch))
+            tasks.create_task(self._feel(self._keypad))
             tasks.create_task(self._judge())
 
-    async def _feel(self) -> None:
-        """Note when each finger comes down, whatever else is going on."""
+    async def _feel(self, part: Touch | Keypad) -> None:
+        """Note when each finger or key comes down, whatever else is going on."""
         while True:
-            point = await self._touch.next()
-            self._fingers.put_nowait((time.monotonic(), point))
+            given = await part.next()
+            self._inputs.put_nowait((time.monotonic(), given))
 
     async def _judge(self) -> None:
-        """Do what each finger asks for."""
+        """Do what each of them asks for."""
         while True:
             try:
-                came_at, point = await asyncio.wait_for(self._fingers.get(), self._patience.tick)
+                came_at, given = await asyncio.wait_for(self._inputs.get(), self._patience.tick)
             except TimeoutError:
                 if self._left_alone():
                     await self._nobody_touches()
                 continue
             self._quiet_since = time.monotonic()
             async with self._painting:  # a picture on its way to the panel arrives first
-                area = self._drawn.hit(*point) if self._drawn is not None and came_at >= self._settled_at else None
+                drawn = self._drawn if came_at >= self._settled_at else None
+            if drawn is None:
+                continue
+            area = drawn.hit(*given) if isinstance(given, Point) else await self._key(given, drawn)
             if area is not None:
                 await self._obey(area)
+
+    async def _key(self, key: Key, drawn: Drawn) -> str | None:
+        """The area that a key takes on the screen, or None where it only moves the frame."""
+        if key.isdigit() or key is Key.ERASE:
+            return key.value if key.value in drawn.areas else None
+        if key is Key.ENTER and (self._focus is not None or "next" in drawn.areas):
+            return self._focus or "next"
+        areas = order(drawn)
+        if not areas:
+            return None
+        if self._focus is None:
+            at = -1 if key is Key.BACKWARD else 0
+        else:
+            at = areas.index(self._focus) + (-1 if key is Key.BACKWARD else 1)
+        self._focus = areas[at % len(areas)]
+        await self._paint(new=False)
+        return None
 
     async def _obey(self, area: str) -> None:
         match area:
@@ -152,12 +187,14 @@ class Patient:
             await self._put_over(StillThere() if self._asking else None)
 
     async def _put_up(self, screen: Screen, *, new: bool) -> None:
+        if new:
+            self._focus = None
         self._screen = screen
         if self._over is None:
             await self._paint(new=new)
 
     async def _put_over(self, screen: Screen | None) -> None:
-        self._over = screen
+        self._over, self._focus = screen, None
         self._quiet_since = time.monotonic()
         await self._paint(new=True)
 
@@ -171,6 +208,10 @@ class Patient:
             if screen is None:
                 return
             self._drawn = screen.draw(self._look)
+            if self._focus not in self._drawn.areas:
+                self._focus = None
+            if self._focus is not None:
+                self._drawn = framed(self._drawn, self._focus, self._look)
             if new:
                 self._settled_at = time.monotonic() + self._patience.settle
                 while not self._answers.empty():

@@ -18,7 +18,7 @@ from board.sim.card.chip import VirtualCard
 from board.sim.card.data import COUNTERS, CardData
 from board.sim.card.files import Counters
 from board.sim.card.trace import Trace
-from board.sim.display import DockDisplay, DockTouch
+from board.sim.display import DockDisplay, DockKeypad, DockTouch
 from board.sim.dock import Dock
 from firmware.flows.face_worker import FaceWorker
 from firmware.flows.host import Host
@@ -191,8 +191,8 @@ class FlowRig:
         terminal, caller = await Pipe.over(ours), Caller(await Pipe.over(theirs))
         host = Host(caller)
         display = await DockDisplay.connect(socket_file, LOOK.size)
-        touch = await DockTouch.connect(socket_file)
-        patient = Patient(display, touch, host, LOOK, self.patience)
+        touch, keypad = await DockTouch.connect(socket_file), await DockKeypad.connect(socket_file)
+        patient = Patient(display, touch, keypad, host, LOOK, self.patience)
         kiosk = Kiosk(patient, self.tray, DockCardFace(socket_file), self.lamp, self._face, host, self._anchors)
         self._run(answer_calls(terminal, self.terminal.answer), caller.run(), patient.run())
         self.visit = asyncio.create_task(receive_patient(kiosk))
