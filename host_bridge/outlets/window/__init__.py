@@ -1,0 +1,1 @@
+"""The window: the page on which the reception sees visits arrive."""
