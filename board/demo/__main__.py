@@ -1,42 +1,44 @@
-"""The demo: the virtual reader and the bridge, with scripted patients.
+"""The demo: the virtual reader in a browser, and the bridge with the reception's page beside it.
 
-`python -m board.demo --headless` plays every story of `board.demo.visits`, prints one line of JSON as its last line,
-and ends with 0 only if each visit ended as its story says.
+`python -m board.demo` serves both until Ctrl-C. `python -m board.demo --headless` plays every story of
+`board.demo.visits` without a browser, prints one line of JSON as its last line, and ends with 0 only if each visit
+ended as its story says.
 """
 
 import argparse
 import asyncio
+import errno
 import signal
 import sys
 import time
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
-from PIL import Image
-
-from board.contracts import Frame
-from board.demo.cards import PIN, OtherCard
-from board.demo.film import Film
-from board.demo.portraits import PortraitError, camera_frame, load_faces
-from board.demo.report import Played, faults, last_line, report
-from board.demo.script import Script, Unexpected
-from board.demo.stage import StageFault, set_stage
-from board.demo.visits import STORIES, People, empty_room
-from board.profiles import load_profile
-from board.sim.dock import Dock
+from board.demo.cards import OtherCard
+from board.demo.live import live
+from board.demo.play import play
+from board.demo.portraits import PortraitError
+from board.demo.program import StageFault
+from board.sim.card.server import TrayRefused
 from board.sim.pcscd import PcscdUnavailable
-from firmware.__main__ import look_of
+from firmware.__main__ import leave_no_core
 from firmware.face.manifest import ModelError
+from host_bridge.web.server import PortTaken
 
-NOT_AS_TOLD = 1
 NOT_STARTED = 2
 INTERRUPTED = 130
+_FAULTS = (StageFault, PortraitError, ModelError, PcscdUnavailable, PortTaken, TrayRefused, OSError)
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m board.demo", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m board.demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=Path("build/demo"), help="folder for everything the demo leaves")
-    parser.add_argument("--headless", action="store_true", help="scripted patients, no window")
+    parser.add_argument("--headless", action="store_true", help="scripted patients, no browser")
+    parser.add_argument("--port", type=int, default=8740, help="of the reader's page; the window gets the next one")
     parser.add_argument("--faces", type=Path, help="folder with card.*, patient.* and other.* (default: portraits)")
     parser.add_argument("--models", type=Path, default=Path("build/models"), help="folder of built models")
     parser.add_argument("--card", metavar="COMMAND", help="a virtual card of your own: a program that attaches to vpcd")
@@ -44,76 +46,52 @@ def main() -> None:
     parser.add_argument("--pin", metavar="DIGITS", help="with --card: the PIN its holder enters")
     parser.add_argument("--authority", type=Path, help="with --card: folder with its issuer's jpki_ca.pem, cv_ca.json")
     options = parser.parse_args()
-    if not options.headless:
-        parser.error("the virtual reader has no window yet: make demo HEADLESS=1 plays scripted visits")
     other = None
     if options.card:
+        if not options.headless:
+            parser.error("--card plays with --headless only")
         if not (options.number_b and options.pin):
             parser.error("--card needs --number-b and --pin")
         other = OtherCard(options.card, options.number_b, options.pin, options.authority)
-    try:
-        sys.exit(asyncio.run(play(options.out, options.models, options.faces, other)))
-    except (StageFault, PortraitError, ModelError, PcscdUnavailable, OSError) as fault:
-        print(f"demo: {fault}", file=sys.stderr)
-        sys.exit(NOT_STARTED)
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        sys.exit(INTERRUPTED)
-
-
-async def play(out: Path, models: Path, faces_folder: Path | None, other: OtherCard | None) -> int:
-    """Play all stories; the exit status. Raises StageFault and what the stage's parts raise."""
-    playing = asyncio.current_task()
-    if playing is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, playing.cancel)
+    leave_no_core()  # pictures of people pass through here
     began = time.monotonic()
 
     def say(text: str) -> None:
         print(f"[{time.monotonic() - began:5.1f} s] {text}", file=sys.stderr, flush=True)
 
-    faces = load_faces(faces_folder)
-    pin = other.pin if other else PIN
-    people = People(before_camera("patient", faces.patient), before_camera("other", faces.other), empty_room(), pin)
-    played: list[Played] = []
-    dock, film = Dock(), Film(out / "screens")
-    dock.on_show = film.show
-    async with set_stage(out, models, faces, other, dock, say) as stage:
-        script = Script(stage, look_of(load_profile("sim")))
-
-        def show(name: str, picture: Image.Image) -> None:
-            film.show(name, picture)
-            script.saw(name)
-
-        dock.on_show = show
-        try:
-            for story in STORIES:
-                say(f"{story.name}: {(story.play.__doc__ or '').strip()}")
-                film.visit(story.name)
-                since = len(stage.reader.log.events)
-                missed: str | None = None
-                try:
-                    await story.play(script, people)
-                except Unexpected as fault:
-                    missed = str(fault)
-                await script.leave()
-                played.append(Played(story, await script.event(stage.reader.log, "visit_ended", since), missed))
-        except Unexpected as fault:
-            say(f"{story.name}: {fault}; the demo ends here")
-    film.close()
-    reported = report(stage.folders, played, stage.reader.log.events)
-    wrong = {visit["name"]: faults(visit, one) for visit, one in zip(reported["visits"], played, strict=True)}
-    for name, found in wrong.items():
-        say(f"{name}: {'; '.join(found) or 'as told'}")
-    print(last_line(reported))
-    complete = len(played) == len(STORIES) and reported["lost"] == reported["duplicates"] == 0
-    return 0 if complete and not any(wrong.values()) else NOT_AS_TOLD
-
-
-def before_camera(role: str, picture: Image.Image) -> Frame:
-    """The person of `picture` before the camera. Raises PortraitError."""
+    if options.headless:
+        work = play(options.out, options.models, options.faces, other, say)
+    else:
+        work = live(options.out, options.models, options.faces, options.port, say)
     try:
-        return camera_frame(picture)
-    except PortraitError as error:
-        raise PortraitError(f"{role}: {error}") from error
+        sys.exit(asyncio.run(until_stopped(work)))
+    except _FAULTS as fault:
+        print(f"demo: {advice(fault)}", file=sys.stderr)
+        sys.exit(NOT_STARTED)
+    except asyncio.CancelledError:
+        sys.exit(INTERRUPTED)
+
+
+async def until_stopped(work: Coroutine[Any, Any, int]) -> int:
+    """Run `work`; the first SIGINT or SIGTERM cancels it, further ones do not disturb its end."""
+    working = asyncio.create_task(work)
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, lambda: None)
+        working.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    return await working
+
+
+def advice(fault: Exception) -> str:
+    """One line that says what to do."""
+    if isinstance(fault, OSError) and fault.errno == errno.ENOSPC:
+        return f"{fault.filename or 'the disk'}: no space is left on the disk: free some, and start again"
+    return str(fault)
 
 
 if __name__ == "__main__":

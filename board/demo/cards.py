@@ -20,25 +20,27 @@ class Cards(Protocol):
     """Places a patient's card on the tray and takes it away."""
 
     async def place(self, persona: str) -> str:
-        """Lay the card of `persona` down; its number B, which is printed on it."""
+        """Lay the card of `persona` down; its number B, which is printed on it. Raises TrayRefused, OSError."""
 
-    async def lift(self) -> None: ...
+    async def lift(self) -> None:
+        """Take away the card that lies there, if one does. Raises TrayRefused, OSError."""
 
 
 class IssuedCards:
     """Cards of `board.sim.card`, from the folder they were issued into."""
 
     def __init__(self, tray: Tray, folder: Path) -> None:
-        self._tray = tray
-        self._folder = folder
+        self.tray = tray
+        self.folder = folder
 
-    async def place(self, persona: str) -> str:
-        folder = self._folder / persona
-        await self._tray.place(str(folder))
+    async def place(self, persona: str, surface: bytes | None = None) -> str:
+        """As `Cards.place`; `surface`: see `Tray.place`."""
+        folder = self.folder / persona
+        await self.tray.place(str(folder), surface)
         return str(json.loads((folder / "card.json").read_text("utf-8"))["number_b"])
 
     async def lift(self) -> None:
-        await self._tray.lift()
+        await self.tray.lift()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ class ProgramLog:
 
     def __init__(self, file: Path) -> None:
         self.events: list[Event] = []
+        self.on_event: Callable[[Event], None] = lambda event: None
+        """Called with each event as it comes."""
         self._file = file
         self._more = asyncio.Event()
 
@@ -22,7 +25,9 @@ class ProgramLog:
             while line := await stream.readline():
                 kept.write(line)
                 kept.flush()
-                self.events.append(json.loads(line))
+                event = json.loads(line)
+                self.events.append(event)
+                self.on_event(event)
                 self._more.set()
 
     async def wait(self, event: str, since: int = 0, **facts: Any) -> Event:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from board.contracts import Frame
+from board.demo.cards import Cards
 from board.demo.program_log import Event, ProgramLog
 from board.demo.stage import Stage
 from firmware.screens.drawn import Screen
@@ -23,7 +24,7 @@ class Unexpected(Exception):
 class Script:
     """Hands and eyes of a scripted patient."""
 
-    def __init__(self, stage: Stage, look: Look) -> None:
+    def __init__(self, stage: Stage[Cards], look: Look) -> None:
         self.stage = stage
         self._look = look
         self._seen = ""

@@ -20,7 +20,9 @@ CUT_AFTER = 1500
 
 PAD = EnterPin(0, 3, wrong=False)
 METHOD = ChooseMethod(pin=True, face=True)
-CONSENTS = AskConsents((ConsentItem("treatment_medicine", 3), ConsentItem("checkups", 5), ConsentItem("operations", None)))
+CONSENTS = AskConsents(
+    (ConsentItem("treatment_medicine", 3), ConsentItem("checkups", 5), ConsentItem("operations", None))
+)
 
 
 @dataclass(frozen=True)

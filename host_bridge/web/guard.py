@@ -71,7 +71,8 @@ class Guard:
         websocket = scope["type"] == "websocket"
         if headers.get("origin", None if websocket else f"http://{host}") != f"http://{host}":
             return 403, "not from this page"
-        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        link = not websocket and headers.get("sec-fetch-dest") == "document"  # from the other page: an empty page yet
+        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none") and not link:
             return 403, "not from this page"
         if not websocket and scope["method"] not in ("GET", "HEAD", "POST"):
             return 405, "no such method here"

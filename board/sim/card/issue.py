@@ -65,7 +65,7 @@ def issue_personas(folder: Path, authority: Authority, photos: Mapping[str, byte
     for name, fields in tomllib.loads(PERSONAS.read_text("utf-8")).items():
         expired = fields.get("certificate") == "expired"
         card = issue_card(
-            _person(fields),
+            person_of(fields),
             photos.get(name, drawn),
             authority,
             kind=Kind(fields.get("kind", Kind.MY_NUMBER_CARD)),
@@ -88,7 +88,8 @@ def silhouette(size: tuple[int, int] = (320, 400)) -> bytes:
     return file.getvalue()
 
 
-def _person(fields: Mapping[str, Any]) -> Person:
+def person_of(fields: Mapping[str, Any]) -> Person:
+    """The holder that a table of `personas.toml` describes."""
     birth: date = fields["birth"]
     return Person(
         name=fields["name"],

@@ -2,7 +2,8 @@
 
 One JSON object a line each way:
 
-    {"do": "place", "card": persona or folder}      answered once the reader has the card
+    {"do": "place", "card": persona or folder}      answered once the reader has the card; with "surface": base64 of
+                                                    another EF 0002 than the folder's, which is kept in memory alone
     {"do": "lift"}
     {"do": "lift_after", "bytes": N}                lifted instead of giving the answer that completes N bytes of data
     {"do": "lift_after", "commands": N, "ins": "B0"}  lifted instead of answering the Nth command; "ins" may be left out
@@ -15,8 +16,9 @@ One JSON object a line each way:
 import asyncio
 import json
 import time
+from base64 import b64decode
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,8 @@ from board.sim.card.files import Counters
 from board.sim.card.trace import Trace
 from board.sim.card.vpcd import converse
 
-LINE_CAP = 4096
+LINE_CAP = 65536
+"""An EF 0002 of the largest size fits, in base64."""
 PATIENCE_S = 10.0
 """A reader that has not taken the card by then is not there."""
 AWAY_S = 0.8
@@ -81,8 +84,11 @@ class TrayServer:
         self._empty_since = time.monotonic() - AWAY_S
         self._lift_after = _LiftAfter()
 
-    def place(self, name: str) -> None:
-        """Put a card on the tray; it stays through restarts of the reader. Raises TrayRefused."""
+    def place(self, name: str, surface: bytes | None = None) -> None:
+        """Put a card on the tray, perhaps with another EF 0002; it stays through restarts of the reader.
+
+        Raises TrayRefused.
+        """
         if self._lying is not None and not self._lying.done():
             raise TrayRefused("a card lies on the tray")
         folder = self._cards / name if self._cards and (self._cards / name).is_dir() else Path(name)
@@ -90,6 +96,8 @@ class TrayServer:
             data = CardData.load(folder)
         except (OSError, ValueError, KeyError) as error:
             raise TrayRefused(f"{name} is no card: {type(error).__name__}") from error
+        if surface is not None:
+            data = replace(data, surface=surface)
         self._name, self._lift_after = folder.name, _LiftAfter()
         self._card = VirtualCard(data, Counters(folder / COUNTERS), self._trace)
         self._taken.clear()
@@ -127,7 +135,7 @@ class TrayServer:
     async def _obey(self, order: dict[str, Any]) -> dict[str, Any]:
         match order["do"]:
             case "place":
-                self.place(str(order["card"]))
+                self.place(str(order["card"]), b64decode(order["surface"]) if "surface" in order else None)
                 await self.taken()
             case "lift":
                 await self.lift()

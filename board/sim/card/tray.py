@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,11 @@ class Tray:
         except TimeoutError:
             raise TrayRefused(f"no tray is served at {self._socket}") from None
 
-    async def place(self, card: str) -> TrayStatus:
-        """Put a card, persona or folder, on the tray; returns once the reader has it."""
-        return await self._order(do="place", card=card)
+    async def place(self, card: str, surface: bytes | None = None) -> TrayStatus:
+        """Put a card, persona or folder, on the tray, perhaps with another EF 0002 (at most FILE_CAP bytes) that no
+        file gets to hold; returns once the reader has it."""
+        other = {} if surface is None else {"surface": b64encode(surface).decode()}
+        return await self._order(do="place", card=card, **other)
 
     async def lift(self) -> TrayStatus:
         """Take the card away; the reader notices within 0.4 s."""

@@ -1,0 +1,112 @@
+"""The demo for people: the reader's page and the bridge's window in a browser, until Ctrl-C."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from subprocess import DEVNULL
+
+import numpy as np
+from PIL import Image
+
+from board.contracts import Frame
+from board.demo.cards import PIN_CARD, IssuedCards
+from board.demo.page.app import reader_page
+from board.demo.page.viewer import Screen
+from board.demo.play import before_camera
+from board.demo.portraits import chip_photo, load_faces
+from board.demo.program_log import Event
+from board.demo.stage import Plan, Stage, issued_cards, set_stage
+from board.demo.visits import empty_room
+from board.demo.wallet import Wallet
+from board.demo.world import Sight, World
+from board.profiles import load_profile
+from board.sim.card.issue import PERSONAS
+from board.sim.dock import Dock
+from host_bridge.outlets.window.address import read as window_address
+from host_bridge.web.server import LocalServer, address, listen
+
+
+async def live(out: Path, models: Path, faces_folder: Path | None, port: int, say: Callable[[str], None]) -> int:
+    """Serve both pages until cancelled; the exit status.
+
+    Raises StageFault, PortTaken and what the stage's parts raise.
+    """
+    with listen(port) as listener:
+        listen(port + 1).close()  # the bridge's: say it now if that one is taken
+        faces = load_faces(faces_folder)
+        people = {
+            Sight.PATIENT: before_camera("patient", faces.patient),
+            Sight.OTHER: before_camera("other", faces.other),
+            Sight.NOBODY: empty_room(),
+        }
+        people[Sight.BOTH] = side_by_side(people[Sight.PATIENT], people[Sight.OTHER])
+        plan = Plan(out, models, photos_of(chip_photo(faces.card), chip_photo(faces.other)), window=port + 1)
+        dock, screen = Dock(), Screen(load_profile("sim").screen.size)
+        dock.on_show = screen.show
+        async with set_stage(plan, dock, issued_cards, say) as stage:
+            token = secrets.token_urlsafe()
+            window = window_address(stage.folders.bridge / "state") or ""
+            wallet = Wallet(stage.folders.cards, stage.folders.authority, plan.photos)
+            world = World(stage, wallet, people, lambda state: screen.tell({"state": asdict(state)}), screen.go_dark)
+
+            def show(name: str, picture: Image.Image) -> None:
+                screen.show(name, picture)
+                world.screen_lit()
+
+            dock.on_show = show
+            narrate(stage, screen)
+            server = LocalServer(reader_page(dock, screen, world, wallet, window), listener, token)
+            serving = asyncio.create_task(server.run())
+            try:
+                invite(address(server.port, token), window)
+                await asyncio.wait({serving})
+            except asyncio.CancelledError:
+                say("片付けています / putting everything away")
+            finally:
+                server.stop()
+                await serving
+    say("終わりました。何も動いていません / ended, nothing is left running")
+    return 0
+
+
+def photos_of(patient: bytes, other: bytes) -> Mapping[str, bytes]:
+    """JP2 by persona: the patient's face on every card but one, so that each can be tried with a face."""
+    personas = tomllib.loads(PERSONAS.read_text("utf-8"))
+    return {**dict.fromkeys(personas.keys() - {Wallet.OWN}, patient), PIN_CARD: other}
+
+
+def side_by_side(left: Frame, right: Frame) -> Frame:
+    """The middles of two pictures of one size: two people before the camera."""
+    width = left.shape[1]
+    quarter = width // 4
+    return np.concatenate([left[:, quarter : quarter + width // 2], right[:, quarter : width - quarter]], axis=1)
+
+
+def narrate(stage: Stage[IssuedCards], screen: Screen) -> None:
+    """The event logs of both programs, told to the page as they grow."""
+    for program in (stage.reader, stage.bridge):
+
+        def tell(event: Event, name: str = program.name) -> None:
+            screen.tell({"event": {**event, "program": name}})
+
+        program.log.on_event = tell
+
+
+def invite(reader: str, window: str) -> None:
+    """Print the addresses, and open them where there is a desktop."""
+    print(f"\n  リーダー / the reader:  {reader}\n  受付の窓 / the window:  {window}\n")
+    print("  終わるには Ctrl-C / Ctrl-C ends it", flush=True)
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) or shutil.which("xdg-open") is None:
+        return
+    user = os.environ.get("SUDO_USER")  # a desktop's browser belongs to whoever sits there, not to root
+    line = ["runuser", "-u", user, "--"] if user and os.geteuid() == 0 else []
+    with suppress(OSError):
+        for page in (window, reader):
+            subprocess.Popen([*line, "xdg-open", page], stdout=DEVNULL, stderr=DEVNULL, start_new_session=True)

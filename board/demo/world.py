@@ -1,0 +1,280 @@
+"""The physical world around the virtual reader, as a visitor of the demo handles it: cards, people, light, plugs."""
+
+import asyncio
+import contextlib
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from board.contracts import CameraFault, Frame
+from board.demo.cards import IssuedCards
+from board.demo.portraits import PortraitError, camera_frame
+from board.demo.stage import Stage
+from board.demo.wallet import Wallet
+from board.sim.card.server import TrayRefused
+
+CAMERA_SIZE = (640, 480)
+PICTURE_CAP = 60_000_000
+"""Pixels of a picture that a visitor may give."""
+DARK = 0.12
+"""Light in a dimmed room."""
+STREAM_STALLS_S = 2.0
+"""A stream that gives no picture for so long is a camera that has stalled."""
+SLIP_BYTES = 3000
+"""A card that slips is gone in the middle of the photo."""
+_WATCH_S = 0.2
+_NOISE = 4000
+
+
+class Sight(StrEnum):
+    """What stands before the camera."""
+
+    PATIENT = "patient"
+    OTHER = "other"
+    BOTH = "both"
+    NOBODY = "nobody"
+    PICTURE = "picture"
+    """A picture that the visitor gave."""
+    STREAM = "stream"
+    """Pictures that the visitor's browser sends: a clip, or a webcam."""
+    UNPLUGGED = "unplugged"
+    STALLED = "stalled"
+
+
+class Power(StrEnum):
+    """A program of the house, seen from its switch."""
+
+    OFF = "off"
+    STARTING = "starting"
+    ON = "on"
+
+
+class Refused(Exception):
+    """That cannot be done; `reason` is a key of the page's words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class State:
+    """The world as it is; what the page shows."""
+
+    card: str | None = None
+    """Persona whose card lies on the tray."""
+    turned: bool = False
+    """Its printed face looks down: the camera over the tray sees nothing to read."""
+    slipping: bool = False
+    sight: Sight = Sight.PATIENT
+    dark: bool = False
+    plugged: bool = True
+    reader: Power = Power.ON
+    bridge: Power = Power.ON
+
+
+class World:
+    """Everything that hands can do. Methods raise Refused."""
+
+    def __init__(
+        self,
+        stage: Stage[IssuedCards],
+        wallet: Wallet,
+        people: Mapping[Sight, Frame],
+        changed: Callable[[State], None],
+        went_dark: Callable[[], None],
+    ) -> None:
+        """`people`: what the camera sees for PATIENT, OTHER, BOTH, NOBODY; `changed` is called with every new state,
+        `went_dark` when the reader's screen has lost its power."""
+        self.state = State()
+        self._stage = stage
+        self._wallet = wallet
+        self._people = people
+        self._changed = changed
+        self._went_dark = went_dark
+        self._hands = asyncio.Lock()  # one thing after the other
+        self._stall: asyncio.TimerHandle | None = None
+        self._watching: asyncio.Task[None] | None = None
+        stage.dock.sees = people[Sight.PATIENT]
+        stage.reader.on_end = self._reader_ended
+        stage.bridge.on_end = lambda: self._change(bridge=Power.OFF)
+
+    async def place(self, persona: str) -> None:
+        """Lay the card of `persona` on the tray."""
+        async with self._hands:
+            if self.state.card is not None:
+                raise Refused("tray_full")
+            if persona not in self._wallet.personas:
+                raise Refused("no_such_card")
+            try:
+                await self._stage.cards.place(persona, self._wallet.surface_of(persona))
+            except (TrayRefused, OSError) as error:
+                raise Refused("tray_fault") from error
+            self._change(card=persona)
+            self._show_number_b()
+
+    async def lift(self) -> None:
+        """Take the card away."""
+        async with self._hands:
+            with contextlib.suppress(TrayRefused, OSError):
+                await self._stage.cards.lift()
+            self._lifted()
+
+    def turn(self) -> None:
+        """Turn the card over: the chip is still read, the printed face is not."""
+        self._change(turned=not self.state.turned)
+        self._show_number_b()
+
+    async def slip(self) -> None:
+        """The card will slip off the tray while its photo is read."""
+        async with self._hands:
+            if self.state.card is None:
+                raise Refused("no_card")
+            await self._stage.cards.tray.lift_after_bytes(SLIP_BYTES)
+            self._change(slipping=True)
+            self._watching = asyncio.create_task(self._watch_tray())
+
+    def unlock(self, persona: str) -> None:
+        """What the municipal office does: the PIN's tries are full again."""
+        if self.state.card == persona:
+            raise Refused("lift_first")
+        if persona not in self._wallet.personas:
+            raise Refused("no_such_card")
+        self._wallet.unlock(persona)
+
+    async def make_card(self, photo: bytes) -> None:
+        """Give the visitor's own card another photo; it is kept in memory alone."""
+        if self.state.card == Wallet.OWN:
+            raise Refused("lift_first")
+        picture = await asyncio.to_thread(_opened, photo)
+        try:
+            await asyncio.to_thread(self._wallet.make_own, picture)
+        except (PortraitError, ValueError) as error:
+            raise Refused("no_face_in_photo") from error
+
+    def look_at(self, sight: Sight) -> None:
+        """Somebody, or nobody, stands before the camera, or its cable is out."""
+        faults = {Sight.UNPLUGGED: CameraFault.GONE, Sight.STALLED: CameraFault.STALLED}
+        if sight in faults:
+            self._see(sight, faults[sight])
+        elif sight in self._people:
+            self._see(sight, self._people[sight])
+        else:
+            raise Refused("not_understood")
+
+    async def look_at_picture(self, picture: bytes) -> None:
+        """The person of a picture stands before the camera; a picture without a face is seen as it is."""
+        opened = await asyncio.to_thread(_opened, picture)
+        self._see(Sight.PICTURE, await asyncio.to_thread(_before_camera, opened))
+
+    def look_at_stream(self, jpeg: bytes) -> None:
+        """The next picture of a clip or webcam: a JPEG of CAMERA_SIZE."""
+        frame = _opened(jpeg)
+        if frame.size != CAMERA_SIZE:
+            raise Refused("not_understood")
+        self._see(Sight.STREAM, np.asarray(frame))
+        self._stall = asyncio.get_running_loop().call_later(STREAM_STALLS_S, self._stream_stalled)
+
+    def end_stream(self) -> None:
+        """The clip or webcam has been switched off."""
+        if self.state.sight is Sight.STREAM:
+            self.look_at(Sight.NOBODY)
+
+    def dim(self, dark: bool) -> None:
+        """Switch the room's light."""
+        self._stage.dock.light = DARK if dark else 1.0
+        self._change(dark=dark)
+
+    async def plug(self, plugged: bool) -> None:
+        """Pull the USB cable, or plug it in."""
+        async with self._hands:
+            await (self._stage.cable.plug() if plugged else self._stage.cable.unplug())
+            self._change(plugged=plugged)
+
+    async def noise(self) -> None:
+        """Interference: random bytes on the cable, both ways."""
+        await self._stage.cable.noise(_NOISE)
+
+    async def switch_reader(self, on: bool) -> None:
+        """The reader's power, without any warning."""
+        async with self._hands:
+            if on and self.state.reader is Power.OFF:
+                self._change(reader=Power.STARTING)
+                await self._stage.reader.start()
+            elif not on:
+                await self._stage.reader.kill()
+
+    async def switch_bridge(self, on: bool) -> None:
+        """The bridge's process: killed, or started again."""
+        async with self._hands:
+            bridge = self._stage.bridge
+            if on and self.state.bridge is Power.OFF:
+                self._change(bridge=Power.STARTING)
+                since = len(bridge.log.events)
+                await bridge.start()
+                await bridge.wait("bridge_started", since)
+                self._change(bridge=Power.ON)
+            elif not on:
+                await bridge.kill()
+
+    def screen_lit(self) -> None:
+        """The reader has put a picture on its screen."""
+        if self.state.reader is Power.STARTING:
+            self._change(reader=Power.ON)
+
+    def _reader_ended(self) -> None:
+        self._change(reader=Power.OFF)
+        self._went_dark()
+
+    def _see(self, sight: Sight, sees: Frame | CameraFault) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+        self._stage.dock.sees = sees
+        if sight is not self.state.sight:
+            self._change(sight=sight)
+
+    def _stream_stalled(self) -> None:
+        self._stage.dock.sees = CameraFault.STALLED
+
+    def _show_number_b(self) -> None:
+        """To the camera over the tray."""
+        lies, turned = self.state.card, self.state.turned
+        self._stage.dock.number_b = None if lies is None or turned else self._wallet.number_b(lies)
+
+    async def _watch_tray(self) -> None:
+        """Until the card has slipped off, or somebody has taken it."""
+        with contextlib.suppress(TrayRefused, OSError):
+            while self.state.slipping:
+                await asyncio.sleep(_WATCH_S)
+                if (await self._stage.cards.tray.status()).card is None:
+                    self._lifted()
+
+    def _lifted(self) -> None:
+        self._change(card=None, slipping=False)
+        self._show_number_b()
+
+    def _change(self, **what: object) -> None:
+        self.state = replace(self.state, **what)  # type: ignore[arg-type]
+        self._changed(self.state)
+
+
+def _opened(content: bytes) -> Image.Image:
+    """An RGB picture, upright. Raises Refused."""
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            if picture.width * picture.height > PICTURE_CAP:
+                raise Refused("picture_too_large")
+            return ImageOps.exif_transpose(picture).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise Refused("no_picture") from error
+
+
+def _before_camera(picture: Image.Image) -> Frame:
+    try:
+        return camera_frame(picture)
+    except PortraitError:
+        return np.asarray(ImageOps.fit(picture, CAMERA_SIZE))
