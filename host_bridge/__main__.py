@@ -5,8 +5,11 @@ import fcntl
 import signal
 import sys
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from cryptography import x509
 
@@ -21,9 +24,14 @@ from host_bridge.events import open_log
 from host_bridge.journal import Journal, JournalUnavailable
 from host_bridge.keys import Seal, load_or_create
 from host_bridge.outlets.face_folder import FaceFolder, FaceFolderUnusable
+from host_bridge.outlets.window.address import announced, read
+from host_bridge.outlets.window.window import Window, token_of
 from host_bridge.pairing import BridgeIdentity
+from host_bridge.recall import recall
+from host_bridge.reception import Reception
 from host_bridge.session import serve
 from host_bridge.verify import Trust
+from host_bridge.web.server import PortTaken, listen
 
 _UNUSABLE = (
     AnchorsMalformed,
@@ -32,6 +40,7 @@ _UNUSABLE = (
     JournalUnavailable,
     OSError,
     PeopleMalformed,
+    PortTaken,
     ValueError,
 )
 
@@ -43,6 +52,9 @@ def main() -> None:
     start = commands.add_parser("run", help="serve the reader until stopped")
     start.add_argument("--config", type=Path, required=True, help="the bridge's TOML file")
     start.set_defaults(command=run)
+    show = commands.add_parser("window", help="print the address of the running bridge's page for the reception")
+    show.add_argument("--config", type=Path, required=True, help="the bridge's TOML file")
+    show.set_defaults(command=window)
     pairing.add_commands(commands)
     options = parser.parse_args()
     try:
@@ -54,45 +66,83 @@ def main() -> None:
 def run(options: argparse.Namespace) -> None:
     """Serve until SIGTERM or SIGINT. Raises what _UNUSABLE lists while starting."""
     config = Config.load(options.config)
-    log = open_log(sys.stdout)
     identity = BridgeIdentity.load(config.identity)
     config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = alone(config.state)
-    facility_key = load_or_create(config.state / "facility.key")
-    seal = Seal(load_or_create(config.state / "journal.key"))
-    authority = x509.load_der_x509_certificate(identity.authority)
-    cards = TrustAnchors.from_files(
-        (config.authority / "jpki_ca.pem").read_bytes(), (config.authority / "cv_ca.json").read_bytes()
-    )
-    trust = Trust(identity.bridge_id, authority, cards, facility_key, config.demo)
-    eligibility = EligibilitySimulator.load(config.people)
-    folder = FaceFolder.prepare(config.face, config.work, config.index)
-    journal = Journal(config.state / "journal.db")
-    courier = Courier(
-        journal,
-        seal,
-        eligibility,
-        folder,
-        config.institution_code,
-        Facility(config.facility),
-        identity.bridge_id,
-        log,
-    )
-    desk = Desk(journal, seal, trust, config.facility, eligibility, log, stored=courier.call)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    carrying = threading.Thread(target=courier.run, name="courier")
-    carrying.start()
-    log.info("bridge_started", bridge=identity.bridge_id.hex(), demo=config.demo, facility=config.facility.name.lower())
-    try:
-        serve(config.port, identity, desk, log, stop)
-    finally:
-        courier.stop()
-        carrying.join()
-        journal.close()
-        lock.close()
+    with alone(config.state), listen(config.window) as listener:
+        facility = Facility(config.facility)
+        facility_key = load_or_create(config.state / "facility.key")
+        window_key = load_or_create(config.state / "window.key")
+        seal = Seal(load_or_create(config.state / "journal.key"))
+        authority = x509.load_der_x509_certificate(identity.authority)
+        cards = TrustAnchors.from_files(
+            (config.authority / "jpki_ca.pem").read_bytes(), (config.authority / "cv_ca.json").read_bytes()
+        )
+        trust = Trust(identity.bridge_id, authority, cards, facility_key, config.demo)
+        eligibility = EligibilitySimulator.load(config.people)
+        folder = FaceFolder.prepare(config.face, config.work, config.index)
+        reception = Reception(folder)
+        log = open_log(sys.stdout, reception.heard)
+        with closing(Journal(config.state / "journal.db")) as journal:
+            reception.remember(recall(journal, folder, facility, identity.bridge_id, int(time.time())))
+            courier = Courier(
+                journal,
+                seal,
+                eligibility,
+                folder,
+                config.institution_code,
+                facility,
+                identity.bridge_id,
+                reception,
+                log,
+            )
+            desk = Desk(journal, seal, trust, config.facility, eligibility, log, stored=courier.call)
+            page = Window(reception, listener, token_of(window_key), config.demo, log)
+            stop = threading.Event()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: stop.set())
+            with announced(config.state, page.address), working(courier), working(page):
+                log.info(
+                    "bridge_started",
+                    bridge=identity.bridge_id.hex(),
+                    demo=config.demo,
+                    facility=config.facility.name.lower(),
+                    window=page.port,
+                )
+                serve(config.port, identity, desk, log, stop)
         log.info("bridge_stopped")
+
+
+def window(options: argparse.Namespace) -> None:
+    """Print where the running bridge serves its window. Raises ConfigError."""
+    state = Config.load(options.config).state
+    address = read(state)
+    if address is None:
+        raise ConfigError(
+            f"{state}: no bridge is running on this folder; start it with: kiosk-bridge run --config FILE"
+        )
+    print(address)
+
+
+class Worker(Protocol):
+    """What runs in a thread of its own beside the link."""
+
+    def run(self) -> None:
+        """Work until `stop`."""
+
+    def stop(self) -> None:
+        """From any thread."""
+
+
+@contextmanager
+def working(worker: Worker) -> Iterator[None]:
+    """Have it run for as long as this lasts."""
+    thread = threading.Thread(target=worker.run, name=type(worker).__name__)
+    thread.start()
+    try:
+        yield
+    finally:
+        worker.stop()
+        thread.join()
 
 
 def alone(state: Path) -> BinaryIO:

@@ -39,6 +39,8 @@ class Config:
     """JSON file of the eligibility simulator."""
     port: Path
     """Serial port of the reader."""
+    window: int
+    """Port on 127.0.0.1 of the page for the reception; 0 takes any free one."""
 
     @classmethod
     def load(cls, file: Path) -> "Config":
@@ -68,6 +70,7 @@ class Config:
             index=path("index"),
             people=path("people"),
             port=path("port"),
+            window=_value(table, file, "window", "a port from 0 (any free one) to 65535", _local_port),
         )
 
 
@@ -86,3 +89,7 @@ def _value(table: Mapping[str, Any], file: Path, key: str, allowed: str, read: C
 
 def _institution_code(value: str) -> str | None:
     return value if re.fullmatch(r"[0-9]{10}", value) else None
+
+
+def _local_port(value: int) -> int | None:
+    return value if type(value) is int and 0 <= value < 1 << 16 else None

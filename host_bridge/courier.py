@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 
 from structlog.typing import FilteringBoundLogger
 
-from firmware.policy import Facility, consents_for
-from firmware.token.claims import Claims
+from firmware.policy import Facility
 from firmware.token.cose import verify_token
 from host_bridge.eligibility import Eligibility, EligibilityUnavailable
 from host_bridge.journal import Errand, Journal, JournalUnavailable
 from host_bridge.keys import Seal
 from host_bridge.outlets.face_folder import FaceFolder, NameTaken
 from host_bridge.outlets.oqs_face import FaceFile, file_name, to_xml
+from host_bridge.reception import Reception
+from host_bridge.visits import Visit, answers_of, standing_of
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Courier:
     institution_code: str
     facility: Facility
     bridge_id: bytes
+    reception: Reception
     log: FilteringBoundLogger
     clock: Callable[[], float] = time.time
     retry_s: float = 5.0
@@ -67,19 +69,26 @@ class Courier:
     def prepare(self, errand: Errand) -> str:
         """Finish the work file of an errand and remember its name. Raises EligibilityUnavailable, OSError."""
         now = int(self.clock())
-        key = self.seal.open(errand.lookup_key_sealed, errand.cti)
-        qualification = self.eligibility.qualification(key)
+        cti = errand.cti.hex()
         claims = verify_token(errand.token, self.bridge_id, errand.nonce, errand.chain[0])
+        answers = answers_of(claims, self.facility)
+        self.reception.agreed(
+            Visit(cti, now, errand.visited_at, errand.device_id, method=claims.method.value, answers=answers)
+        )
+        qualification = self.eligibility.qualification(self.seal.open(errand.lookup_key_sealed, errand.cti))
+        self.reception.qualified(
+            cti, standing_of(qualification.validity, qualification.registered, qualification.results)
+        )
         file = FaceFile(
             institution_code=self.institution_code,
             visited_at=errand.visited_at,
             written_at=now,
             validity=qualification.validity,
             results=qualification.results,
-            consents=self._consents(claims),
+            consents={element: answer.agreed for answer in answers for element in answer.elements},
         )
         name = file_name(self.institution_code, secrets.token_hex(10), now)
-        self.folder.finish(name, to_xml(file), {"visit": errand.cti.hex(), "reader": errand.device_id, "file": name})
+        self.folder.finish(name, to_xml(file), {"visit": cti, "reader": errand.device_id, "file": name})
         self.journal.prepared(errand.cti, name)
         return name
 
@@ -102,9 +111,3 @@ class Courier:
             self.log.info("face_file_written", cti=cti, file=name)
             return True
         return False
-
-    def _consents(self, claims: Claims) -> dict[str, bool]:
-        """The patient's answers by element name, under the rules that the reader asked by."""
-        rules = consents_for(self.facility, claims.policy_date)
-        asked = (rule for rule in rules if rule.number in claims.consents)
-        return {element: claims.consents[rule.number] for rule in asked for element in rule.elements}

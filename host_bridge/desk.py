@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cryptography import x509
 from structlog.typing import FilteringBoundLogger
 
 from firmware.policy import FacilityKind
@@ -15,6 +16,7 @@ from firmware.token.refusal import Refusal, TokenRefused
 from host_bridge.eligibility import CertificateStatus, Eligibility, EligibilityUnavailable, QualificationValidity
 from host_bridge.journal import Journal, StoredToken
 from host_bridge.keys import Seal
+from host_bridge.pairing import device_id_of
 from host_bridge.verify import Trust, expired, patient_certificate, verify_visit
 
 _NO_CTI: Final = bytes(16)
@@ -112,7 +114,8 @@ class Desk:
             with self._accepting:
                 self._accept(tuple(device_chain), token, evidence, cti, nonce)
         except TokenRefused as refused:
-            self._log.warning("token_refused", cti=cti.hex(), reason=refused.refusal.value)
+            device = _named_device(device_chain)
+            self._log.warning("token_refused", device=device, cti=cti.hex(), reason=refused.refusal.value)
             return Receipt(cti, False, refused.refusal.value)
         return Receipt(cti, True, None)
 
@@ -161,6 +164,7 @@ class Desk:
             cti=cti.hex(),
             method=claims.method.value,
             revocation=revocation.value,
+            visited_at=visited_at,
             ms=round((time.perf_counter() - began) * 1000, 2),
         )
         self._stored()
@@ -174,3 +178,10 @@ class Desk:
 
     def _now(self) -> int:
         return int(self._clock())
+
+
+def _named_device(chain: Sequence[bytes]) -> str | None:
+    try:
+        return device_id_of(x509.load_der_x509_certificate(chain[0]))
+    except (ValueError, IndexError):
+        return None

@@ -1,14 +1,14 @@
 """The bridge's event log: JSON lines, only events and facts of this catalogue, no personal data."""
 
-from collections.abc import Mapping
-from typing import Final, TextIO
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TextIO
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
     # the program
-    "bridge_started": frozenset({"bridge", "demo", "facility"}),
+    "bridge_started": frozenset({"bridge", "demo", "facility", "window"}),
     "bridge_stopped": frozenset(),
     # the cable and the reader at its end
     "link_up": frozenset({"device"}),
@@ -19,25 +19,38 @@ CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
     "nonce_issued": frozenset({"device"}),
     "patient_identified": frozenset({"registered", "certificate", "validity"}),
     "reception_called": frozenset({"device"}),
-    "token_stored": frozenset({"device", "cti", "method", "revocation", "ms"}),
+    "token_stored": frozenset({"device", "cti", "method", "revocation", "visited_at", "ms"}),
     "token_repeated": frozenset({"cti"}),
-    "token_refused": frozenset({"cti", "reason"}),
+    "token_refused": frozenset({"device", "cti", "reason"}),
     # what leaves the bridge
     "face_file_written": frozenset({"cti", "file"}),
     "face_file_failed": frozenset({"cti", "reason"}),
     # the bridge's own trouble
     "journal_unavailable": frozenset({"reason"}),
     "eligibility_unavailable": frozenset({"cti"}),
+    "window_failed": frozenset({"reason"}),
 }
 """Event name -> names of the facts it may carry."""
 
 
-def open_log(stream: TextIO) -> FilteringBoundLogger:
+Listener = Callable[[Mapping[str, Any]], None]
+"""Is given each event as it goes into the log, under the key "event" its name; in the thread that logs, so it must be
+quick, and raise nothing."""
+
+
+def open_log(stream: TextIO, *listeners: Listener) -> FilteringBoundLogger:
     """A logger for one program run; any thread may use it."""
+
+    def tell(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        for listener in listeners:
+            listener(event)
+        return event
+
     logger: FilteringBoundLogger = structlog.wrap_logger(
         structlog.PrintLogger(stream),
         processors=[
             only_catalogued,
+            tell,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             structlog.processors.JSONRenderer(ensure_ascii=True),
         ],

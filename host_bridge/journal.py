@@ -101,6 +101,23 @@ class Errand:
     """The finished work file, once there is one."""
 
 
+@dataclass(frozen=True)
+class KeptVisit:
+    """A stored visit with what became of it."""
+
+    cti: bytes
+    device_id: str
+    chain: tuple[bytes, ...]
+    nonce: bytes
+    token: bytes
+    revocation: str
+    received_at: int
+    visited_at: int
+    file_name: str | None
+    delivered_at: int | None
+    """When its file was handed over."""
+
+
 _T = TypeVar("_T")
 
 
@@ -160,6 +177,14 @@ class Journal:
             WHERE delivered_at IS NULL ORDER BY token.rowid"""
         rows = self._transact(lambda db: db.execute(query).fetchall())
         return tuple(Errand(row[0], row[1], split_chain(row[2]), *row[3:]) for row in rows)
+
+    def recent_visits(self, since: int, most: int) -> tuple[KeptVisit, ...]:
+        """Of the `most` visits stored last, those that took place after `since` (seconds since 1970), oldest first."""
+        query = """SELECT cti, token.device_id, chain, nonce, token, revocation, received_at, visited_at, file_name,
+            delivered_at FROM outbox JOIN token USING (cti) JOIN device USING (certificate_sha256)
+            WHERE token.rowid > (SELECT max(rowid) FROM token) - ? AND visited_at > ? ORDER BY token.rowid"""
+        rows = self._transact(lambda db: db.execute(query, (most, since)).fetchall())
+        return tuple(KeptVisit(row[0], row[1], split_chain(row[2]), *row[3:]) for row in rows)
 
     def prepared(self, cti: bytes, file_name: str | None) -> None:
         """Remember the finished work file of an errand, or that there is none after all."""

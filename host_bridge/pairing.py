@@ -67,7 +67,7 @@ class BridgeIdentity:
     def paired_device(self, certificate: bytes) -> str | None:
         """The device whose valid local identity (DER) this is, or None for any other."""
         shown = x509.load_der_x509_certificate(certificate)
-        device_id = _device_id(shown)
+        device_id = device_id_of(shown)
         if device_id is None:
             return None
         file = self.folder / "devices" / f"{device_id}.pem"
@@ -180,7 +180,7 @@ def _check_maker(chain: Sequence[x509.Certificate], maker_roots: Sequence[x509.C
             raise PairingRefused("the maker's chain does not hold together")
     if chain[-1] not in maker_roots and not any(_issued_by(chain[-1], root) for root in maker_roots):
         raise PairingRefused("the reader is of a maker not trusted here")
-    device_id = _device_id(chain[0])
+    device_id = device_id_of(chain[0])
     if device_id is None:
         raise PairingRefused("the maker's certificate names no device")
     return device_id
@@ -207,7 +207,8 @@ def _check_proof(idevid: x509.Certificate, csr_der: bytes, signature: bytes) -> 
         raise PairingRefused("the request was not signed by the maker's key of this reader") from None
 
 
-def _device_id(certificate: x509.Certificate) -> str | None:
+def device_id_of(certificate: x509.Certificate) -> str | None:
+    """The device that a certificate names, believed or not; None where that is no device's name."""
     names = certificate.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)
     name = str(names[0].value) if len(names) == 1 else ""
     return name if _DEVICE_ID.fullmatch(name) else None  # it becomes a file's name

@@ -59,6 +59,20 @@ class FaceFolder:
         _sync(self.face)
         _sync(self.work)
 
+    def holds(self, name: str) -> bool:
+        """Whether a file that was handed over still lies there. Raises OSError."""
+        return (self.face / name).exists()
+
+    def read(self, name: str, cap: int) -> bytes | None:
+        """At most `cap` bytes of a file, handed over or about to be; None where it lies in neither folder.
+
+        Raises OSError.
+        """
+        for folder in (self.face, self.work):
+            with suppress(FileNotFoundError), (folder / name).open("rb") as stream:
+                return stream.read(cap)
+        return None
+
     def discard_except(self, names: set[str]) -> None:
         """Remove work files that nobody remembers finishing, and their notes. Raises OSError."""
         for file in self.work.glob(f"{FILE_PREFIX}*"):

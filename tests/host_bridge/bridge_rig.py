@@ -21,6 +21,8 @@ from host_bridge.events import open_log
 from host_bridge.journal import Journal
 from host_bridge.keys import Seal
 from host_bridge.outlets.face_folder import FaceFolder
+from host_bridge.recall import recall
+from host_bridge.reception import Reception
 from host_bridge.verify import Trust
 
 INSTITUTION = "1312345670"
@@ -61,18 +63,29 @@ class Bridge:
 
     def open(self, eligibility: Eligibility | None = None) -> None:
         world = self.world
-        log = open_log(self.log)
+        oqs = self.folder / "oqs"
+        self.files = FaceFolder.prepare(oqs / "face", oqs / "work", oqs / "index")
+        self.reception = Reception(self.files, clock=lambda: self.now)
+        log = open_log(self.log, self.reception.heard)
         trust = Trust(BRIDGE_ID, world.facility.ca, world.authority.anchors(), FACILITY_KEY, self.demo)
         key = world.card.x509.fingerprint(SHA256())
         people = {key: Qualification(True, QualificationValidity.VALID, (PERSON,))}
         eligibility = eligibility or EligibilitySimulator(people, self.revoked)
         seal = Seal(bytes(32))
-        oqs = self.folder / "oqs"
-        self.files = FaceFolder.prepare(oqs / "face", oqs / "work", oqs / "index")
         self.journal = Journal(self.folder / "journal.db")
         facility = Facility(FacilityKind.MEDICAL)
+        self.reception.remember(recall(self.journal, self.files, facility, BRIDGE_ID, int(self.now)))
         self.courier = Courier(
-            self.journal, seal, eligibility, self.files, INSTITUTION, facility, BRIDGE_ID, log, clock=lambda: self.now
+            self.journal,
+            seal,
+            eligibility,
+            self.files,
+            INSTITUTION,
+            facility,
+            BRIDGE_ID,
+            self.reception,
+            log,
+            clock=lambda: self.now,
         )
         self.desk = Desk(
             self.journal, seal, trust, facility.kind, eligibility, log, self.courier.call, clock=lambda: self.now

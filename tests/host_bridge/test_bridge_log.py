@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from bridge_rig import INSTITUTION, PERSON, Bridge
 from cryptography.hazmat.primitives.hashes import SHA256
-from visit_samples import NAME, World
+from visit_samples import NAME, NOW, World
 
 from firmware.token.claims import Method
 from firmware.token.refusal import Refusal
@@ -25,6 +25,7 @@ FORMS = {
     "revocation": "|".join(CertificateStatus),
     "registered": "True|False",
     "validity": "[1-6]",
+    "visited_at": str(NOW),
     "ms": r"\d+\.\d{1,2}",
     "file": rf"OQSsiquc01res_face_{INSTITUTION}[0-9a-f]{{20}}_\d{{14}}\.xml",
     "reason": "|".join([*Refusal, "RuntimeError"]),

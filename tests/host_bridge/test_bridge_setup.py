@@ -30,6 +30,7 @@ work = "oqs/work"
 index = "oqs/index"
 people = "people.json"
 port = "terminal"
+window = 0
 """
 
 
@@ -54,6 +55,9 @@ def test_configuration_is_read_with_paths_beside_the_file(tmp_path: Path) -> Non
         ("demo = true", "demo = 1", "demo: expected true | false"),
         ('port = "terminal"', "", "port: expected a path"),
         ('port = "terminal"', "port = 3", "port: expected a path"),
+        ("window = 0", "", "window: expected a port from 0"),
+        ("window = 0", "window = true", "window: expected a port from 0"),
+        ("window = 0", "window = 65536", "window: expected a port from 0"),
         ("demo = true", "demo = true\nmode = 2", "unknown key mode"),
         ("demo = true", "demo", "bridge.toml"),
     ],
