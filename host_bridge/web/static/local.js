@@ -2,15 +2,19 @@
 
 const KEY = "token";
 
-/** The token of the printed address: kept for this tab, and taken out of what the address bar shows. */
+const SILENCE_MS = 20000; // a server that sends nothing for so long, not even a heartbeat, is gone
+
+/** The token of the printed address: kept by this browser for this address, and taken out of the address bar. */
 function tokenOfAddress() {
   const given = location.hash.slice(1);
   if (given) {
-    sessionStorage.setItem(KEY, given);
+    localStorage.setItem(KEY, given);
     history.replaceState(null, "", location.pathname);
   }
-  return sessionStorage.getItem(KEY) ?? "";
+  return localStorage.getItem(KEY) ?? "";
 }
+
+addEventListener("hashchange", () => location.reload()); // a printed address pasted over this page
 
 export const token = tokenOfAddress();
 
@@ -33,19 +37,32 @@ export function line(path) {
 
 /** Server-sent events (HTML Living Standard, 9.2), read by fetch() because EventSource cannot show a token. */
 export async function* events(path) {
-  const answer = await ask(path);
-  if (!answer.ok) throw new Refused(answer.status);
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    const parts = (rest + value).split("\n\n");
-    rest = parts.pop();
-    for (const part of parts) {
-      const data = part.split("\n").filter((row) => row.startsWith("data:")).map((row) => row.slice(5)).join("\n");
-      if (data) yield JSON.parse(data);
+  const silent = new AbortController();
+  let timer = 0;
+  const heard = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => silent.abort(), SILENCE_MS);
+  };
+  try {
+    heard();
+    const answer = await ask(path, { signal: silent.signal });
+    if (!answer.ok) throw new Refused(answer.status);
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      heard();
+      const parts = (rest + value).split("\n\n");
+      rest = parts.pop();
+      for (const part of parts) {
+        const data = part.split("\n").filter((row) => row.startsWith("data:")).map((row) => row.slice(5)).join("\n");
+        if (data) yield JSON.parse(data);
+      }
     }
+  } finally {
+    clearTimeout(timer);
+    silent.abort();
   }
 }
 
