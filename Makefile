@@ -17,7 +17,7 @@ as_root() { \
 	if [ "$$(id -u)" = 0 ]; then "$$@"; return; fi; \
 	command -v sudo >/dev/null || { echo "$@: needs root for namespaces of its own, and there is no sudo" >&2; exit 1; }; \
 	sudo -E env PYTHONDONTWRITEBYTECODE=1 "$$@" || result=$$?; \
-	sudo chown -R "$$(id -u):$$(id -g)" $$(ls -d build .hypothesis .pytest_cache 2>/dev/null); \
+	sudo chown -R "$$(id -u):$$(id -g)" $$(ls -d build board/demo/pictures .hypothesis .pytest_cache 2>/dev/null); \
 	return $$result; \
 }
 endef
@@ -28,20 +28,27 @@ PACKAGES := ca-certificates python3-venv python3-dev gcc libc6-dev pkg-config li
 # On top of that for the tests: other people's programs that read our card, and a browser for the pages.
 TEST_PACKAGES := opensc openssl chromium
 
-.PHONY: help setup demo test check models lock clean folder system system-test portraits
+.PHONY: help setup demo test bench-demo pictures check models lock clean folder system system-test portraits
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: folder system .venv/.installed models portraits ## Install what is missing: system packages, .venv, models, portraits
 
-demo: setup ## Play scripted visits on the virtual reader (HEADLESS=1; FACES=folder and CARD=command: see README.md)
+demo: setup ## The virtual reader in a browser (PORT=8740), or scripted visits (HEADLESS=1); FACES, CARD: see README.md
 	@$(AS_ROOT); as_root $(PYTHON) -m board.demo --out build/demo $(if $(HEADLESS),--headless) \
+		$(if $(PORT),--port $(PORT)) \
 		$(if $(FACES),--faces "$(FACES)") $(if $(CARD),--card "$(CARD)" --number-b "$(NUMBER_B)" --pin "$(PIN)") \
 		$(if $(AUTHORITY),--authority "$(AUTHORITY)")
 
 test: setup system-test .venv/.installed-dev ## Run all tests that need no hardware (TESTS=tests/card: only those)
 	@$(AS_ROOT); as_root $(PYTHON) -m pytest --junit-xml=build/test/report.xml $(TESTS)
+
+bench-demo: setup system-test .venv/.installed-dev ## Measure the page: pictures a second, touch to picture
+	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/demo $(PYTHON) tests/demo/demo_bench.py
+
+pictures: setup system-test .venv/.installed-dev ## Draw the README's pictures anew, from the running program
+	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/demo $(PYTHON) tests/demo/demo_pictures.py board/demo/pictures
 
 check: folder system .venv/.installed-dev ## Format, lint, types, import rules
 	.venv/bin/ruff format --check .
@@ -50,10 +57,10 @@ check: folder system .venv/.installed-dev ## Format, lint, types, import rules
 	.venv/bin/lint-imports
 
 models: folder system .venv/.installed ## Fetch the model packages and build the models
-	$(PYTHON) -m models build --out build/models
+	@$(GIVE_UP); $(PYTHON) -m models build --out build/models || give_up "the models could not be built: see above"
 
 portraits: folder system .venv/.installed ## Fetch the demo's public-domain portraits
-	$(PYTHON) -m board.demo.portraits --out build/portraits
+	@$(GIVE_UP); $(PYTHON) -m board.demo.portraits --out build/portraits || give_up "no portraits: see above"
 
 lock: folder ## Pin the requirements anew, with hashes
 	@$(SYSTEM_PYTHON) -m venv build/lock
@@ -71,11 +78,24 @@ clean: ## Remove all that make made
 folder:
 	@mkdir -p build 2>/dev/null && [ -w build ] || { echo "setup: cannot write to $(CURDIR)/build" >&2; exit 1; }
 
+# Shell function: the last line of a set-up that failed, which is the disk's fault where that is full.
+define GIVE_UP
+give_up() { \
+	if df --output=avail -m . /var /tmp | awk 'NR > 1 && $$1 < 20 { full = 1 } END { exit !full }' \
+		|| grep -qs 'No space left on device' build/pip.log; then \
+		echo "setup: no space is left on the disk: free about 1 GB, and start again" >&2; \
+	else \
+		echo "setup: $$*" >&2; \
+	fi; \
+	exit 1; \
+}
+endef
+
 # Shell function: install those of the Debian packages given that are missing.
 define INSTALL_PACKAGES
 install_packages() { \
 	local missing=() package state run=(); \
-	command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || { echo "setup: not Debian: install by hand: $$*" >&2; exit 1; }; \
+	command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || { echo "setup: this is not Debian: install what these packages hold by hand: $$*" >&2; exit 1; }; \
 	for package in "$$@"; do \
 		state=$$(dpkg-query -W -f '$${db:Status-Status}' "$$package" 2>/dev/null || true); \
 		[ "$$state" = installed ] || missing+=("$$package"); \
@@ -88,17 +108,17 @@ install_packages() { \
 	echo "setup: installing $${missing[*]}"; \
 	run+=(env DEBIAN_FRONTEND=noninteractive apt-get -o Dpkg::Use-Pty=0); \
 	"$${run[@]}" -q update && "$${run[@]}" -q install -y --no-install-recommends "$${missing[@]}" \
-		|| { echo "setup: apt-get could not install: $${missing[*]}" >&2; exit 1; }; \
+		|| give_up "apt-get could not install $${missing[*]}: its reasons are above; check the network and its sources"; \
 }
 endef
 
 system:
-	@$(INSTALL_PACKAGES); install_packages $(PACKAGES)
+	@$(GIVE_UP); $(INSTALL_PACKAGES); install_packages $(PACKAGES)
 	@$(SYSTEM_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
 		echo "setup: Python 3.11 is needed (Debian 12 has it); $(SYSTEM_PYTHON) is $$($(SYSTEM_PYTHON) -V 2>&1)" >&2; exit 1; }
 
 system-test:
-	@$(INSTALL_PACKAGES); install_packages $(TEST_PACKAGES)
+	@$(GIVE_UP); $(INSTALL_PACKAGES); install_packages $(TEST_PACKAGES)
 
 # Shell function: pip in the .venv, everything pinned by hash. `.venv/bin` is on the PATH because pyscard's build
 # looks for `swig` there; build tools are installed first, so that no build fetches any of its own.
@@ -107,22 +127,20 @@ pip_install() { \
 	rm -f build/pip.log; \
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m pip --disable-pip-version-check --log build/pip.log \
 		install --no-build-isolation --require-hashes -r "$$1" && return 0; \
-	if grep -qE 'NewConnectionError|NameResolutionError|ConnectTimeout|ProxyError|ReadTimeout' build/pip.log; then \
-		echo "setup: the Python package index cannot be reached" >&2; \
-	else \
-		echo "setup: pip could not install $$1; all of its output: build/pip.log" >&2; \
+	if grep -qsE 'NewConnectionError|NameResolutionError|ConnectTimeout|ProxyError|ReadTimeout' build/pip.log; then \
+		give_up "the Python package index cannot be reached: check the network, and pip config list"; \
 	fi; \
-	exit 1; \
+	give_up "pip could not install $$1; all of its output: build/pip.log"; \
 }
 endef
 
 # The stamps live in the .venv, so that they go with it.
 .venv/.installed: requirements-build.txt requirements.txt | folder system
 	@echo "setup: Python packages into .venv"
-	@$(SYSTEM_PYTHON) -m venv .venv
-	@$(PIP_INSTALL); pip_install requirements-build.txt; pip_install requirements.txt
+	@$(GIVE_UP); $(SYSTEM_PYTHON) -m venv .venv || give_up "no .venv could be made: see above"
+	@$(GIVE_UP); $(PIP_INSTALL); pip_install requirements-build.txt; pip_install requirements.txt
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.txt .venv/.installed
-	@$(PIP_INSTALL); pip_install requirements-dev.txt
+	@$(GIVE_UP); $(PIP_INSTALL); pip_install requirements-dev.txt
 	@touch $@

@@ -91,6 +91,8 @@ def advice(fault: Exception) -> str:
     """One line that says what to do."""
     if isinstance(fault, OSError) and fault.errno == errno.ENOSPC:
         return f"{fault.filename or 'the disk'}: no space is left on the disk: free some, and start again"
+    if isinstance(fault, PortTaken):
+        return f"{fault}: make demo PORT=8750"
     return str(fault)
 
 

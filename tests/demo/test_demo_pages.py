@@ -1,0 +1,296 @@
+"""Both pages in a real browser: visits by webcam, PIN and keypad, everything that can be broken, and the end."""
+
+import hashlib
+import io
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pages_rig import LOOK, REACTION_MS, Demo, Visitor, browser_with, running_demo, swaying, write_clip
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from board.demo.portraits import camera_frame, load_faces
+from board.demo.visits import CONSENTS, METHOD, PAD
+from firmware.screens.enter_pin import EnterPin
+from firmware.screens.place_card import PlaceCard
+
+PIXELS = """async () => {
+  const canvas = document.getElementById("screen");
+  const rgba = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const rgb = rgba.filter((_, at) => at % 4 !== 3);
+  const hash = await crypto.subtle.digest("SHA-256", rgb);
+  return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}"""
+OVERFLOWING = """() => [...document.querySelectorAll("button, p, h1, h2, .faults span")]
+  .filter((one) => one.offsetParent !== null && one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0)
+  .map((one) => one.textContent)"""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with running_demo(tmp_path_factory.mktemp("pages") / "out") as demo:
+        yield demo
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    clip = tmp_path_factory.mktemp("clip") / "patient.mjpeg"
+    write_clip(clip, swaying(camera_frame(load_faces().patient)))
+    with browser_with(clip) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="ja-JP")
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def visitor(demo: Demo, page: Page) -> Iterator[Visitor]:
+    visitor = Visitor(page).open(demo.reader)
+    yield visitor
+    visitor.leave()
+    assert visitor.faults == []
+
+
+@pytest.fixture
+def window(demo: Demo, browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="ja-JP")
+    page = context.new_page()
+    page.goto(demo.window)
+    yield page
+    context.close()
+
+
+def test_a_face_visit_with_a_clip_as_the_webcam_arrives_at_the_window(visitor: Visitor, window: Page) -> None:
+    visitor.do('[data-sight="stream"]')
+    expect(visitor.page.locator('[data-sight="stream"]')).to_have_attribute("aria-pressed", "true")
+    visitor.place("adult")
+    visitor.tap(METHOD, "face")
+    visitor.tap(CONSENTS, "agree_all")
+    visitor.see_screen("done")
+    expect(window.locator("body")).to_contain_text("見本 花子")
+    window.get_by_role("option").first.click()
+    expect(window.get_by_role("article")).to_contain_text("OQSsiquc01res_face_")
+    visitor.do('[data-sight="patient"]')
+
+
+def test_a_pin_visit_by_touch_ends_in_a_token(visitor: Visitor, window: Page) -> None:
+    visitor.place("pin_person")
+    visitor.tap(METHOD, "pin")
+    visitor.see_screen("enter_pin")
+    visitor.page.wait_for_timeout(REACTION_MS)
+    for digits, key in enumerate("4321"):
+        visitor.page.mouse.click(*visitor.place_of(EnterPin(digits, 3, wrong=False), key))
+    visitor.page.mouse.click(*visitor.place_of(EnterPin(4, 3, wrong=False), "next"))
+    visitor.tap(CONSENTS, "agree_none")
+    visitor.see_screen("done")
+    expect(window.locator("body")).to_contain_text("見本 太郎")
+
+
+def test_a_visit_by_the_keyboard_as_keypad_alone(visitor: Visitor) -> None:
+    visitor.place("pin_person")
+    visitor.type(["ArrowRight", "ArrowRight", "Enter"], METHOD.name)
+    visitor.type([*"43", "Backspace", *"321", "Enter"], PAD.name)
+    visitor.type(["ArrowRight", "Enter"], CONSENTS.name)
+    visitor.see_screen("done")
+
+
+def test_the_screen_in_the_browser_is_pixel_for_pixel_the_panels(visitor: Visitor) -> None:
+    visitor.see_screen("place_card")
+    shown = PlaceCard().draw(LOOK).image
+    visitor.page.wait_for_function(
+        f"async () => await ({PIXELS})() === '{hashlib.sha256(shown.tobytes()).hexdigest()}'"
+    )
+
+
+def test_a_second_finger_is_rejected_while_the_first_one_lies_on_the_panel(visitor: Visitor) -> None:
+    visitor.place("pin_person")
+    visitor.see_screen(METHOD.name)
+    visitor.page.wait_for_timeout(REACTION_MS)
+    width, height = LOOK.size
+    box = visitor.page.locator("#screen").bounding_box()
+    assert box is not None
+    nowhere = (box["x"] + box["width"] * 0.5 * 1280 / width, box["y"] + box["height"] * 300 / height / 2.6)
+    visitor.page.keyboard.down("Shift")
+    visitor.page.mouse.click(*nowhere)
+    visitor.page.keyboard.up("Shift")
+    visitor.page.mouse.click(*visitor.place_of(METHOD, "pin"))
+    visitor.notice("2本目の指は受けつけません")
+    assert visitor.page.get_attribute("#screen", "data-screen") == METHOD.name
+    visitor.page.keyboard.down("Shift")
+    visitor.page.mouse.click(*nowhere)
+    visitor.page.keyboard.up("Shift")
+    visitor.tap(METHOD, "pin")
+    visitor.see_screen("enter_pin")
+
+
+def test_a_card_of_ones_own_is_made_from_a_photo_that_stays_off_the_disk(
+    demo: Demo, visitor: Visitor, tmp_path: Path
+) -> None:
+    faces = load_faces()
+    photo, live = tmp_path / "photo.png", tmp_path / "live.png"
+    faces.other.save(photo)
+    faces.other.rotate(2).save(live)
+    before = {path: path.read_bytes() for path in demo.out.rglob("surface.bin")}
+    visitor.do('[data-persona="your_card"]')
+    with visitor.page.expect_file_chooser() as chooser:
+        visitor.do("#photo_file")
+    chooser.value.set_files(photo)
+    visitor.notice("あなたのカードができました")
+    with visitor.page.expect_file_chooser() as chooser:
+        visitor.do('[data-sight="picture"]')
+    chooser.value.set_files(live)
+    expect(visitor.page.locator('[data-sight="picture"]')).to_have_attribute("aria-pressed", "true")
+    visitor.place("your_card")
+    visitor.tap(METHOD, "face")
+    visitor.see_screen(CONSENTS.name)
+    visitor.do('[data-sight="patient"]')
+    assert {path: path.read_bytes() for path in demo.out.rglob("surface.bin")} == before
+    pictures = (b"\xff\xd8\xff", b"\x89PNG", b"\xff\x4f\xff\x51")
+    written = [path for path in demo.out.rglob("*") if path.is_file() and path.name != "surface.bin"]
+    assert [path for path in written if any(mark in path.read_bytes() for mark in pictures)] == []
+
+
+def test_a_photo_without_a_face_makes_no_card(visitor: Visitor) -> None:
+    empty = io.BytesIO()
+    Image.new("RGB", (640, 480), "white").save(empty, "PNG")
+    visitor.do('[data-persona="your_card"]')
+    for content, says in ((empty.getvalue(), "顔が見つかりません"), (b"no picture", "写真として開けません")):
+        with visitor.page.expect_file_chooser() as chooser:
+            visitor.do("#photo_file")
+        chooser.value.set_files({"name": "photo.png", "mimeType": "image/png", "buffer": content})
+        visitor.notice(says)
+
+
+def test_a_dimmed_room_and_a_camera_unplugged_are_said_on_the_screen(visitor: Visitor) -> None:
+    visitor.do('[data-act="light_do_off"]')
+    visitor.place("adult")
+    visitor.tap(METHOD, "face")
+    visitor.see_screen("look_at_camera")
+    dark = visitor.page.evaluate(PIXELS)
+    visitor.do('[data-act="eye_do_off"]')
+    visitor.page.wait_for_function(f"async () => await ({PIXELS})() !== '{dark}'")
+    assert visitor.page.get_attribute("#screen", "data-screen") == "look_at_camera", "nobody was recognised in the dark"
+    visitor.do('[data-act="light_do_on"]')
+    visitor.do('[data-act="eye_do_on"]')
+    visitor.see_screen(CONSENTS.name)
+
+
+def test_the_photo_side_down_cannot_be_read(visitor: Visitor) -> None:
+    visitor.do("#turn")
+    visitor.place("adult")
+    visitor.tap(METHOD, "face")
+    visitor.see_screen("card_problem")
+    visitor.do("#turn")
+
+
+def test_a_card_that_slips_while_it_is_read_ends_the_visit(visitor: Visitor) -> None:
+    visitor.place("adult")
+    visitor.see_screen(METHOD.name)
+    visitor.do('[data-act="slip_do"]')
+    visitor.tap(METHOD, "face")
+    visitor.see_screen("card_lifted")
+    expect(visitor.page.locator("#place")).to_be_visible()
+
+
+@pytest.mark.parametrize("persona", ["expired_certificate", "revoked_certificate", "not_my_number_card", "damaged"])
+def test_a_card_that_cannot_be_used_is_told_so(visitor: Visitor, persona: str) -> None:
+    visitor.place(persona)
+    visitor.see_screen("card_problem")
+
+
+def test_a_locked_pin_is_locked_until_the_office_unlocks_it(visitor: Visitor) -> None:
+    visitor.place("pin_locked")
+    visitor.tap(METHOD, "pin")
+    visitor.see_screen("pin_locked")
+    visitor.leave()
+    visitor.do("#unlock")
+    visitor.notice("解除しました")
+    visitor.place("pin_locked")
+    visitor.tap(METHOD, "pin")
+    visitor.see_screen("enter_pin")
+
+
+def test_a_cable_pulled_is_told_to_the_patient_and_plugged_again_all_goes_on(visitor: Visitor, window: Page) -> None:
+    visitor.do('[data-act="cable_do_off"]')
+    visitor.place("pin_person")
+    visitor.see_screen("cannot_check")
+    visitor.leave()
+    visitor.do('[data-act="cable_do_on"]')
+    expect(visitor.page.locator("#events li").first).to_contain_text("互いに証明書を確かめました", timeout=20_000)
+    visitor.place("pin_person")
+    visitor.see_screen(METHOD.name)
+
+
+def test_power_cut_in_the_middle_of_a_visit_leaves_a_dark_screen_and_a_reader_that_starts_again(
+    visitor: Visitor,
+) -> None:
+    visitor.place("adult")
+    visitor.see_screen(METHOD.name)
+    visitor.do('[data-act="power_do_off"]')
+    expect(visitor.page.locator("#veil")).to_contain_text("電源が切れています")
+    black = hashlib.sha256(bytes(LOOK.size[0] * LOOK.size[1] * 3)).hexdigest()
+    visitor.page.wait_for_function(f"async () => await ({PIXELS})() === '{black}'")
+    visitor.do("#lift")
+    visitor.do('[data-act="power_do_on"]')
+    visitor.see_screen("place_card")
+    expect(visitor.page.locator("#veil")).to_be_hidden()
+
+
+def test_a_bridge_killed_and_started_again_serves_its_window_and_the_next_visit(visitor: Visitor, window: Page) -> None:
+    visitor.do('[data-act="bridge_do_off"]')
+    expect(visitor.page.locator('[data-act="bridge_do_on"]')).to_be_visible()
+    visitor.place("pin_person")
+    visitor.see_screen("cannot_check")
+    visitor.leave()
+    visitor.do('[data-act="bridge_do_on"]')
+    expect(visitor.page.locator("#events li").first).to_contain_text("互いに証明書を確かめました", timeout=20_000)
+    visitor.place("pin_person")
+    visitor.see_screen(METHOD.name)
+
+
+@pytest.mark.parametrize("language", ["ja-JP", "en-US"])
+@pytest.mark.parametrize("which", ["reader", "window"])
+def test_nothing_overflows_on_a_small_notebook_in_either_language(
+    demo: Demo, browser: Browser, language: str, which: str
+) -> None:
+    context = browser.new_context(viewport={"width": 1366, "height": 768}, locale=language)
+    page = context.new_page()
+    page.goto(getattr(demo, which))
+    page.wait_for_load_state("networkidle") if which == "reader" else page.wait_for_selector("button")
+    assert page.evaluate(OVERFLOWING) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.get_attribute("html", "lang") == language[:2]
+    context.close()
+
+
+def test_without_the_token_there_is_nothing_to_see(demo: Demo, page: Page) -> None:
+    page.goto(demo.reader.split("#")[0])
+    expect(page.locator("#veil")).to_contain_text("make demo")
+    assert page.get_attribute("#screen", "data-screen") is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_everything_that_the_demo_started(tmp_path: Path, number: signal.Signals) -> None:
+    demo = Demo(tmp_path / "out")
+    assert len(demo.left_running()) > 3
+    assert demo.end(number) == 0, demo.said()
+    assert demo.left_running() == []
+    assert "nothing is left running" in demo.said()
+
+
+def test_a_port_in_use_ends_in_one_line_that_says_what_to_do(demo: Demo, tmp_path: Path) -> None:
+    for port in (demo.port, demo.port - 1):  # the reader's own, the window's
+        line = [sys.executable, "-m", "board.demo", "--out", str(tmp_path / "out"), "--port", str(port)]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith("demo: port ") and "PORT=" in last
+        assert not (tmp_path / "out").exists()
