@@ -37,6 +37,28 @@ PERSON = {
     "Birthdate": "19800217",
 }
 
+CONFIG = """
+institution_code = "1312345670"
+facility = "dental"
+demo = true
+state = "state"
+identity = "identity"
+authority = "authority"
+face = "oqs/face"
+work = "oqs/work"
+index = "oqs/index"
+people = "people.json"
+port = "terminal"
+window = 0
+"""
+
+
+def config(tmp_path: Path, text: str) -> Path:
+    """A configuration file with this text."""
+    file = tmp_path / "bridge.toml"
+    file.write_text(text)
+    return file
+
 
 @dataclass
 class Delivery:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from bridge_rig import CONFIG, config
 from cryptography.exceptions import InvalidTag
 from visit_samples import World
 
@@ -17,27 +18,6 @@ from host_bridge.eligibility import CertificateStatus, EligibilitySimulator, Peo
 from host_bridge.events import open_log
 from host_bridge.keys import Seal, load_or_create
 from host_bridge.pairing import create_bridge
-
-CONFIG = """
-institution_code = "1312345670"
-facility = "dental"
-demo = true
-state = "state"
-identity = "identity"
-authority = "authority"
-face = "oqs/face"
-work = "oqs/work"
-index = "oqs/index"
-people = "people.json"
-port = "terminal"
-window = 0
-"""
-
-
-def config(tmp_path: Path, text: str) -> Path:
-    file = tmp_path / "bridge.toml"
-    file.write_text(text)
-    return file
 
 
 def test_configuration_is_read_with_paths_beside_the_file(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ class Served:
     """A running window."""
 
     window: Window
+    thread: threading.Thread
 
     @property
     def host(self) -> str:
@@ -79,7 +80,7 @@ def served(bridge: Bridge, port: int = 0) -> Iterator[Served]:
         thread = threading.Thread(target=window.run)
         thread.start()
         try:
-            yield Served(window)
+            yield Served(window, thread)
         finally:
             window.stop()
             thread.join(PATIENCE_S)

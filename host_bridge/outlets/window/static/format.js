@@ -29,7 +29,9 @@ export function birth(words, text) {
   const date = dateOf(text);
   if (!date) return text;
   const locale = `${LOCALES[words.language]}-u-ca-japanese`;
-  const era = new Intl.DateTimeFormat(locale, { era: "long", year: "numeric", timeZone: "UTC" }).format(date);
+  const written = new Intl.DateTimeFormat(locale, { era: "long", year: "numeric", timeZone: "UTC" });
+  const part = Object.fromEntries(written.formatToParts(date).map(({ type, value }) => [type, value]));
+  const era = words.language === "ja" ? written.format(date) : `${part.era} ${part.year}`;
   const today = isoDay.format(Date.now()).replaceAll("-", "");
   const age = Number(today.slice(0, 4)) - Number(text.slice(0, 4)) - (today.slice(4) < text.slice(4) ? 1 : 0);
   return words.say("born", { date: dayOf(words, text), era, age });

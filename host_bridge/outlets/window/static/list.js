@@ -29,7 +29,9 @@ export class VisitList {
     this.rows = new Map();
     this.fresh = new Set();
     this.selected = null;
-    element.addEventListener("keydown", (event) => this.moved(event));
+    document.addEventListener("keydown", (event) => {
+      if (event.target === element || event.target === document.body) this.moved(event);
+    });
     element.addEventListener("click", (event) => {
       const row = event.target.closest("li");
       if (row) this.select(row.dataset.visit);
@@ -76,11 +78,14 @@ export class VisitList {
   moved(event) {
     const rows = [...this.element.children];
     const at = rows.indexOf(this.rows.get(this.selected));
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
     const to = { ArrowDown: at + 1, ArrowUp: at < 0 ? 0 : at - 1, Home: 0, End: rows.length - 1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();
     const row = rows[Math.max(0, Math.min(to, rows.length - 1))];
-    if (row) this.select(row.dataset.visit);
+    if (!row) return;
+    this.element.focus();
+    this.select(row.dataset.visit);
   }
 
   write(row, visit) {
@@ -90,8 +95,9 @@ export class VisitList {
     row.replaceChildren(
       make("span", { className: known ? "name" : "name unnamed", textContent: name, title: name }),
       make("time", { textContent: time(this.words, visit.visited_at) }),
-      make("span", { className: `todo ${tone(visit.todo)}`, textContent: this.words.say(`todo_${visit.todo}`) }),
-      make("span", { className: "how", textContent: visit.refusal ? "" : how.join("・") }),
+      make("div", { className: "below" },
+        make("span", { className: `todo mark ${tone(visit.todo)}`, textContent: this.words.say(`todo_${visit.todo}`) }),
+        make("span", { className: "how", textContent: visit.refusal ? "" : how.join(this.words.say("separator")) })),
     );
   }
 }

@@ -36,7 +36,7 @@ function who(words, visit) {
 }
 
 function whatToDo(words, visit) {
-  const lines = [make("h3", { textContent: words.say(`todo_${visit.todo}`) })];
+  const lines = [make("h3", { className: `mark ${tone(visit.todo)}`, textContent: words.say(`todo_${visit.todo}`) })];
   if (visit.refusal) {
     lines.push(make("p", { textContent: words.say(`ground_${visit.ground}`) }));
     lines.push(make("p", { className: "code", textContent: words.say("refusal_code", { code: visit.refusal }) }));
@@ -44,7 +44,7 @@ function whatToDo(words, visit) {
     const validity = visit.todo === "check_insurance" ? `_${visit.standing?.validity ?? 4}` : "";
     lines.push(make("p", { textContent: words.say(`why_${visit.todo}${validity}`) }));
   }
-  if (visit.revocation === "unknown") lines.push(make("p", { textContent: words.say("revocation_unknown") }));
+  if (visit.revocation === "unknown") lines.push(make("p", { textContent: words.say("revocation_now") }));
   return make("section", { className: `now ${tone(visit.todo)}` }, ...lines);
 }
 
@@ -55,7 +55,7 @@ function insurances(words, visit) {
     general.push([words.say("validity"), words.say(`validity_${standing.validity}`)]);
     if (standing.registered !== null) general.push([words.say("registered"), words.say(`registered_${standing.registered}`)]);
   } else {
-    general.push([words.say("validity"), words.say(`todo_${visit.todo}`)]);
+    general.push([words.say("validity"), words.say(`validity_${visit.inquiry}`)]);
   }
   const all = standing?.insurances ?? [];
   if (all.length < 2) return [section(words.say("insurance"), [...general, ...all.flatMap((one) => facts(words, one))])];
@@ -91,7 +91,7 @@ function consents(words, visit) {
   const rows = visit.answers.map(({ key, agreed }) => [
     words.say(`consent_${key}`),
     words.say(agreed ? "agreed" : "not_agreed"),
-    agreed ? "yes" : "no",
+    agreed ? "mark good" : "no",
     agreed ? until : "",
   ]);
   return section(words.say("consents"), rows, rows.length ? "" : words.say("consents_none"));
@@ -107,7 +107,7 @@ function confirmed(words, visit) {
     const sure = visit.revocation === "good" ? "" : "doubt";
     rows.push([words.say("revocation"), words.say(`revocation_${visit.revocation}`), sure]);
   }
-  return section(words.say("confirmed"), rows);
+  return section(words.say(visit.refusal ? "record" : "confirmed"), rows);
 }
 
 function file(words, visit) {

@@ -12,7 +12,7 @@ const at = (id) => document.getElementById(id);
 
 const words = new Words(WORDS);
 const visits = new Map();
-const list = new VisitList(at("list"), words, () => writeVisit());
+const list = new VisitList(at("list"), words, chosen);
 let state = { link: null, present: null, calls: [], troubles: {} };
 let gone = null; // since when the bridge does not answer, in seconds
 let met = false;
@@ -46,15 +46,24 @@ function forget(id) {
 }
 
 function write() {
-  const fresh = list.fresh.size;
-  at("count").textContent = words.say(fresh ? "count_new" : "count", { count: visits.size, fresh });
+  writeCount();
   at("none").hidden = visits.size > 0;
   at("list").hidden = visits.size === 0;
-  document.title = `${state.calls.length ? "! " : ""}${fresh ? `(${fresh}) ` : ""}${words.say("title")}`;
   writeLink();
   writeNotices();
   writeCalls();
   if (!list.selected) writeVisit();
+}
+
+function writeCount() {
+  const fresh = list.fresh.size;
+  at("count").textContent = words.say(fresh ? "count_new" : "count", { count: visits.size, fresh });
+  document.title = `${state.calls.length ? "! " : ""}${fresh ? `(${fresh}) ` : ""}${words.say("title")}`;
+}
+
+function chosen() {
+  writeCount();
+  writeVisit();
 }
 
 function writeLink() {
@@ -144,5 +153,4 @@ words.serve(at("language"), () => {
 setInterval(() => { // "yesterday" comes at midnight
   for (const visit of visits.values()) list.put(visit, false);
 }, 60000);
-at("list").focus();
 listen();
