@@ -23,6 +23,7 @@ class Cable:
             *("-m", "board.demo.relay", str(self._folder)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # it ends with its standard input, not by Ctrl-C
         )
         if self._process.stdout is None or not await self._process.stdout.readline():
             raise RuntimeError("the cable's process did not start")

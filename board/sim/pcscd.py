@@ -120,7 +120,11 @@ class PcscDaemon:
         """A process that the kernel kills when this one ends."""
         with self._log.open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                "setpriv", "--pdeathsig", "KILL", "--", *argv, stdin=DEVNULL, stdout=log, stderr=log
+                *("setpriv", "--pdeathsig", "KILL", "--", *argv),
+                stdin=DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for whoever started the daemon, and ends it in order
             )
 
     async def _stop(self) -> None:
