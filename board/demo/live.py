@@ -62,7 +62,8 @@ async def live(out: Path, models: Path, faces_folder: Path | None, port: int, sa
 
             dock.on_show = show
             narrate(stage, screen)
-            server = LocalServer(reader_page(dock, screen, world, wallet, window), listener, token)
+            page = reader_page(dock, screen, world, wallet, window=window, portraits=faces_folder is None)
+            server = LocalServer(page, listener, token)
             serving = asyncio.create_task(server.run())
             try:
                 invite(address(server.port, token), window)

@@ -84,8 +84,8 @@ class Demo:
 
 
 @contextmanager
-def running_demo(out: Path) -> Iterator[Demo]:
-    demo = Demo(out)
+def running_demo(out: Path, *options: str) -> Iterator[Demo]:
+    demo = Demo(out, *options)
     try:
         yield demo
     finally:

@@ -23,8 +23,9 @@ from host_bridge.web.server import SHARED
 STATIC: Final = Path(__file__).with_name("static")
 
 
-def reader_page(dock: Dock, screen: Screen, world: World, wallet: Wallet, window: str) -> Starlette:
-    """The application, to be put behind a guard. `window`: address of the bridge's staff page."""
+def reader_page(dock: Dock, screen: Screen, world: World, wallet: Wallet, *, window: str, portraits: bool) -> Starlette:
+    """The application, to be put behind a guard. `window`: address of the bridge's staff page; `portraits`: the faces
+    are those of `board.demo.portraits`."""
     numbers = count(1)
 
     async def index(request: Request) -> Response:
@@ -33,7 +34,8 @@ def reader_page(dock: Dock, screen: Screen, world: World, wallet: Wallet, window
     async def serve(socket: WebSocket) -> None:
         await socket.accept(PROTOCOL)
         viewer = Viewer(screen, socket)
-        viewer.tell({"cards": wallet.shown(), "size": screen.picture.size, "window": window})
+        size = screen.picture.size
+        viewer.tell({"cards": wallet.shown(), "size": size, "window": window, "portraits": portraits})
         viewer.tell({"state": asdict(world.state)})
         await Visitor(next(numbers), viewer, dock, world, wallet).stay(socket)
 

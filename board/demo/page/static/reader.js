@@ -54,6 +54,7 @@ function hear(message) {
   reached = true;
   if ("cards" in message) cards = message.cards;
   if ("size" in message) panel.resize(message.size);
+  if ("portraits" in message) part("portraits").hidden = !message.portraits;
   if ("window" in message) {
     part("window").href = message.window;
     part("window").hidden = !message.window;
@@ -144,9 +145,9 @@ function showCards() {
   const focused = document.activeElement?.dataset?.persona;
   part("cards").replaceChildren(
     ...cards.map((card) => {
-      const note = words.say(`note_${card.persona}`);
-      const lines = [words.say("card_pin", card), note].filter(Boolean).join("・");
-      const text = make("span", {}, make("b", { textContent: card.name }), make("span", { textContent: lines }));
+      const lines = [words.say("card_pin", card), words.say(`note_${card.persona}`)];
+      const text = make("span", {}, make("b", { textContent: card.name }));
+      text.append(...lines.map((textContent) => make("span", { textContent })));
       const button = make("button", { className: "card", type: "button", "data-persona": card.persona }, face(card), text);
       button.setAttribute("role", "radio");
       button.setAttribute("aria-checked", String(card.persona === chosen));
@@ -190,7 +191,7 @@ function showEvents() {
       const named = { ...values, method: words.say(`method_${values.method}`) };
       named.ending = words.say(values.acknowledged ? "ending_stored" : "ending_open");
       const who = make("b", { textContent: words.say(`program_${values.program}`) });
-      const text = ` ${at.toTimeString().slice(0, 8)} ${words.say(key, named)}`;
+      const text = ` ${at.toLocaleTimeString("ja-JP", { timeZone: "Asia/Tokyo" })} ${words.say(key, named)}`;
       return make("li", { title: words.say(key, named) }, who, text);
     }),
   );
