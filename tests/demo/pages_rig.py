@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,12 +45,14 @@ def free_ports() -> int:
 class Demo:
     """A running demo."""
 
-    def __init__(self, out: Path, *options: str) -> None:
+    def __init__(self, out: Path, *options: str, environment: Mapping[str, str] = {}) -> None:
         self.out = out
         self.port = free_ports()
         line = (sys.executable, "-m", "board.demo", "--out", str(out), "--port", str(self.port), *options)
         self._said = (out.parent / "said").open("w+")
-        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=self._said, text=True)
+        self.process = subprocess.Popen(
+            line, stdout=subprocess.PIPE, stderr=self._said, text=True, env={**os.environ, **environment}
+        )
         self.reader, self.window = self._address("reader"), self._address("window")
 
     def end(self, number: signal.Signals = signal.SIGINT) -> int:

@@ -2,9 +2,11 @@
 
 import hashlib
 import io
+import os
 import signal
 import subprocess
 import sys
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +26,27 @@ PIXELS = """async () => {
   const rgb = rgba.filter((_, at) => at % 4 !== 3);
   const hash = await crypto.subtle.digest("SHA-256", rgb);
   return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}"""
+RECORD = """async (picture) => {
+  const canvas = document.createElement("canvas");
+  const image = new Image();
+  image.src = picture;
+  await image.decode();
+  [canvas.width, canvas.height] = [image.width, image.height];
+  const ink = canvas.getContext("2d");
+  const quality = { mimeType: "video/webm;codecs=vp8", videoBitsPerSecond: 8e6 };
+  const recorder = new MediaRecorder(canvas.captureStream(24), quality);
+  const parts = [];
+  recorder.ondataavailable = ({ data }) => parts.push(data);
+  recorder.start();
+  for (let step = 0; step < 24; step += 1) {
+    ink.drawImage(image, step % 3, 0);
+    await new Promise(requestAnimationFrame);
+  }
+  recorder.stop();
+  await new Promise((stopped) => (recorder.onstop = stopped));
+  const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }"""
 OVERFLOWING = """() => [...document.querySelectorAll("button, p, h1, h2, .faults span")]
   .filter((one) => one.offsetParent !== null && one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0)
@@ -78,6 +101,21 @@ def test_a_face_visit_with_a_clip_as_the_webcam_arrives_at_the_window(visitor: V
     expect(window.locator("body")).to_contain_text("見本 花子")
     window.get_by_role("option").first.click()
     expect(window.get_by_role("article")).to_contain_text("OQSsiquc01res_face_")
+    visitor.do('[data-sight="patient"]')
+
+
+def test_a_clip_from_a_file_stands_before_the_camera(visitor: Visitor) -> None:
+    jpeg = io.BytesIO()
+    Image.fromarray(camera_frame(load_faces().patient)).save(jpeg, "JPEG", quality=95)
+    portrait = f"data:image/jpeg;base64,{b64encode(jpeg.getvalue()).decode()}"
+    clip = b64decode(visitor.page.evaluate(RECORD, portrait))
+    with visitor.page.expect_file_chooser() as chooser:
+        visitor.do('[data-sight="picture"]')
+    chooser.value.set_files({"name": "clip.webm", "mimeType": "video/webm", "buffer": clip})
+    expect(visitor.page.locator('[data-sight="stream"]')).to_have_attribute("aria-pressed", "true")
+    visitor.place("adult")
+    visitor.tap(METHOD, "face")
+    visitor.see_screen(CONSENTS.name)
     visitor.do('[data-sight="patient"]')
 
 
@@ -284,6 +322,21 @@ def test_ctrl_c_ends_everything_that_the_demo_started(tmp_path: Path, number: si
     assert demo.end(number) == 0, demo.said()
     assert demo.left_running() == []
     assert "nothing is left running" in demo.said()
+
+
+def test_on_a_desktop_both_pages_are_opened(tmp_path: Path) -> None:
+    opened = tmp_path / "opened"
+    os.mkfifo(opened)
+    browser = tmp_path / "xdg-open"
+    browser.write_text(f'#!/bin/sh\necho "$1" >{opened}\n')
+    browser.chmod(0o755)
+    desktop = {"DISPLAY": ":1", "SUDO_USER": "", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    demo = Demo(tmp_path / "out", environment=desktop)
+    pages: set[str] = set()
+    while len(pages) < 2:
+        pages |= set(opened.read_text().splitlines())
+    assert pages == {demo.reader, demo.window}
+    assert demo.end() == 0
 
 
 def test_a_port_in_use_ends_in_one_line_that_says_what_to_do(demo: Demo, tmp_path: Path) -> None:

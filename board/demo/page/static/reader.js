@@ -95,6 +95,7 @@ function told(event) {
     if (!event.verified && event.refused === null) return null;
   }
   if (event.event === "token_receipt" && !event.accepted) key = "event_token_receipt_refused";
+  if (`reason_${event.refused}` in catalogue.ja) values.refused = `reason_${event.refused}`;
   return key in catalogue.ja ? { key, values, at: new Date(event.at) } : null;
 }
 
@@ -145,7 +146,8 @@ function showCards() {
   const focused = document.activeElement?.dataset?.persona;
   part("cards").replaceChildren(
     ...cards.map((card) => {
-      const lines = [words.say("card_pin", card), words.say(`note_${card.persona}`)];
+      const note = `note_${card.persona}`;
+      const lines = [words.say("card_pin", card), ...(note in catalogue.ja ? [words.say(note)] : [])];
       const text = make("span", {}, make("b", { textContent: card.name }));
       text.append(...lines.map((textContent) => make("span", { textContent })));
       const button = make("button", { className: "card", type: "button", "data-persona": card.persona }, face(card), text);
@@ -189,6 +191,7 @@ function showEvents() {
   part("events").replaceChildren(
     ...events.map(({ key, values, at }) => {
       const named = { ...values, method: words.say(`method_${values.method}`) };
+      named.refused = words.say(values.refused ?? "");
       named.ending = words.say(values.acknowledged ? "ending_stored" : "ending_open");
       const who = make("b", { textContent: words.say(`program_${values.program}`) });
       const text = ` ${at.toLocaleTimeString("ja-JP", { timeZone: "Asia/Tokyo" })} ${words.say(key, named)}`;
