@@ -212,7 +212,7 @@ def test_the_page_outlives_the_bridge(bridge: Bridge, browser: Browser) -> None:
         first.thread.join(PATIENCE_S)
         with served(bridge, first.window.port):
             page.clock.run_for(5000)
-            expect(page.get_by_role("option")).to_have_count(2)
+            expect(page.locator("#count")).to_have_text("2件・新着 1件")
             expect(page.locator("#notices")).to_be_empty()
 
 

@@ -49,29 +49,34 @@ def post(body: str = '{{"call": 1}}', *more: str, **changed: str | None) -> str:
     return request("POST /api/calls/dismiss", body, *more, **given)
 
 
+OTHER_HOSTS = (
+    "evil.example",
+    "evil.example:{port}",
+    "localhost.evil.example:{port}",
+    "127.0.0.1.nip.io:{port}",
+    "127.0.0.1.:{port}",
+    "localhost.:{port}",
+    "127.0.0.1",
+    "127.0.0.1:1",
+    "0.0.0.0:{port}",
+    "[::1]:{port}",
+    "127.1:{port}",
+    "2130706433:{port}",
+    "127.0.0.1:{port}@evil.example",
+    "LOCALHOST:{port}",
+)
+"""Names that lead to 127.0.0.1, or could after DNS rebinding: to the browser the page is then of the same origin."""
+
 HOSTILE = {
-    # a name that leads to 127.0.0.1, or to nothing: DNS rebinding
-    "host of another site": request(Host="evil.example"),
-    "host of another site with our port": request(Host="evil.example:{port}"),
-    "host below another site": request(Host="localhost.evil.example:{port}"),
-    "host that any address has a name at": request(Host="127.0.0.1.nip.io:{port}"),
-    "host with a trailing dot": request(Host="127.0.0.1.:{port}"),
-    "localhost with a trailing dot": request(Host="localhost.:{port}"),
-    "host without port": request(Host="127.0.0.1"),
-    "host with another port": request(Host="127.0.0.1:1"),
-    "host of all addresses": request(Host="0.0.0.0:{port}"),
-    "host of IPv6": request(Host="[::1]:{port}"),
-    "host in short form": request(Host="127.1:{port}"),
-    "host as one number": request(Host="2130706433:{port}"),
-    "host with a user": request(Host="127.0.0.1:{port}@evil.example"),
-    "host in capitals": request(Host="LOCALHOST:{port}"),
-    "empty host": request(Host=""),
-    "no host": request(Host=None),
+    **{f"host {host}": request(Host=host, Origin=f"http://{host}") for host in OTHER_HOSTS},
+    **{f"host {host}, no origin": request(Host=host, Origin=None, Sec_Fetch_Site=None) for host in OTHER_HOSTS},
+    "empty host": request(Host="", Origin="http://"),
+    "no host": request(Host=None, Origin=None),
     "no host, old protocol": raw("GET /api/events", {"Authorization": BEARER}, version="HTTP/1.0"),
     "two hosts": request("GET /api/events", "", "Host: evil.example"),
     "host with a space before the colon": request("GET /api/events", "", f"Host : {HOST}", Host=None),
-    "index under another host": request("GET /", Host="evil.example:{port}"),
-    "style under another host": request("GET /shared/local.css", Host="evil.example:{port}"),
+    "index under another host": request("GET /", Host="evil.example:{port}", Origin=None),
+    "style under another host": request("GET /shared/local.css", Host="evil.example:{port}", Origin=None),
     "absolute target of another site": request("GET http://evil.example/api/events"),
     "absolute target of ours": request(f"GET http://{HOST}/api/events", Authorization=None),
     # another page of the same browser
@@ -120,7 +125,7 @@ HOSTILE = {
     "length too short": post(Content_Length="2"),
     "body without length": post('b\r\n{{"call": 1}}\r\n0\r\n\r\n', Content_Length=None, Transfer_Encoding="chunked"),
     "body that outgrows its length": post(
-        f"{BODY_CAP * 2:x}\r\n" + '{{"call": 1' + " " * (BODY_CAP * 2 - 11) + "\r\n0\r\n\r\n",
+        f"{BODY_CAP * 2:x}\r\n" + '{{"call": 1}}' + " " * (BODY_CAP * 2 - 11) + "\r\n0\r\n\r\n",
         Content_Length="11",
         Transfer_Encoding="chunked",
     ),

@@ -288,6 +288,14 @@ def test_who_does_not_keep_up_is_dropped_and_holds_up_nobody(bridge: Bridge) -> 
         assert not quick.ended
 
 
+def test_once_closed_every_subscription_is_at_its_end(bridge: Bridge) -> None:
+    with bridge.reception.watched(lambda: None) as before:
+        bridge.reception.close()
+        assert before.ended
+    with bridge.reception.watched(lambda: None) as after:
+        assert after.ended
+
+
 def test_after_a_restart_the_day_is_remembered_with_names_from_files_that_still_lie_there(bridge: Bridge) -> None:
     for number in (1, 2):
         assert bridge.deliver(bridge.visit(cti=b"visit %010d" % number, counter=number, method=Method.FACE)) is None
@@ -334,7 +342,8 @@ def test_after_a_restart_a_file_exchanged_for_something_else_is_not_believed(bri
         b"<XmlMsg/>",
         b"<XmlMsg><MessageBody/></XmlMsg>",
         b"<XmlMsg><MessageBody><QualificationValidity>9</QualificationValidity></MessageBody></XmlMsg>",
-        b'<!DOCTYPE a [<!ENTITY b "c">]><XmlMsg>&b;</XmlMsg>',
+        b'<!DOCTYPE a [<!ENTITY b "1">]>'
+        b"<XmlMsg><MessageBody><QualificationValidity>&b;</QualificationValidity></MessageBody></XmlMsg>",
         b"\x81",
         b"<a>" * 100_000,
         b" " * (1 << 21),
