@@ -61,6 +61,8 @@ async def live(out: Path, models: Path, faces_folder: Path | None, port: int, sa
                 world.screen_lit()
 
             dock.on_show = show
+            if screen.name:  # it was faster
+                world.screen_lit()
             narrate(stage, screen)
             page = reader_page(dock, screen, world, wallet, window=window, portraits=faces_folder is None)
             server = LocalServer(page, listener, token)

@@ -73,7 +73,8 @@ class State:
     sight: Sight = Sight.PATIENT
     dark: bool = False
     plugged: bool = True
-    reader: Power = Power.ON
+    reader: Power = Power.STARTING
+    """On once it has put a picture on its screen."""
     bridge: Power = Power.ON
 
 

@@ -118,6 +118,7 @@ function showHint() {
 function hint() {
   if (state === null || !reached) return "";
   if (state.reader === "off") return words.say("hint_off");
+  if (state.reader === "starting") return words.say("hint_wait");
   if (state.card === null) return words.say("hint_start");
   const pin = cards.find((card) => card.persona === state.card)?.pin;
   const keys = {

@@ -116,8 +116,7 @@ function file(words, visit) {
   const state = written ? (file.taken ? "taken" : "there") : visit.file_failed ? "failed" : "waiting";
   const at = written ? time(words, file.written_at) : "";
   const rows = [[words.say("file_state"), words.say(`file_${state}`, { time: at }), state === "failed" ? "doubt" : ""]];
-  if (written) rows.push([words.say("file_name"), file.name, "file"]);
-  return section(words.say("file"), rows);
+  return section(words.say("file"), rows, written ? file.name : "");
 }
 
 /** A heading with rows of [term, value, class, small print]. */

@@ -135,7 +135,6 @@ const ja = {
 
   file: "レセコン用ファイル",
   file_state: "状態",
-  file_name: "ファイル名",
   file_waiting: "まだ書き出していません",
   file_failed: "書き出せません。自動でやり直しています",
   file_there: "フォルダーにあります（{time} に書き出し）",
@@ -277,7 +276,6 @@ const en = {
 
   file: "File for the receipt computer",
   file_state: "State",
-  file_name: "File name",
   file_waiting: "Not written yet",
   file_failed: "Cannot be written. It is tried again by itself",
   file_there: "In the folder (written {time})",
