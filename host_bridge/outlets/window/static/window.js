@@ -72,6 +72,7 @@ function writeLink() {
   at("link").hidden = !link || gone !== null;
   at("link").className = `state ${up ? "good" : link?.state === "waiting" ? "idle" : "care"}`;
   if (link) {
+    at("link").title = link.reason; // for a technician
     const said = words.say(up ? "link_up" : link.state === "waiting" ? "link_waiting" : "link_lost", link);
     at("link").replaceChildren(make("b", { textContent: said }));
     if (up) at("link").append(make("small", { textContent: words.say("link_up_since", { time: time(words, link.since) }) }));
