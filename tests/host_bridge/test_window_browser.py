@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from bridge_rig import PERSON, Bridge
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from test_window_reception import System, log
 from visit_samples import NOW, World
-from window_rig import PATIENCE_S, TOKEN, Served, served
+from window_rig import PATIENCE_S, TOKEN, Served, System, log, served
 
 from firmware.policy import Facility, FacilityKind, consents_for, japanese_day
 from firmware.token.claims import Method
