@@ -25,7 +25,6 @@ class Subscription:
         if self.ended:
             return
         if len(self._waiting) >= WAITING_CAP:
-            self._waiting.clear()
             self.end()
             return
         self._waiting.append(change)
@@ -36,6 +35,6 @@ class Subscription:
         self._wake()
 
     def take(self) -> Iterator[Change]:
-        """What waits, oldest first."""
-        while self._waiting:
+        """What waits, oldest first; nothing once this has ended."""
+        while self._waiting and not self.ended:
             yield self._waiting.popleft()

@@ -135,16 +135,21 @@ class Reception:
             self._set_calls([other for other in self._calls if other.id != call])
 
     def look(self) -> None:
-        """See which files the receipt computer has taken, and forget what is over. Raises OSError."""
+        """See which files the receipt computer has taken. Raises OSError: then nothing is known of any."""
         with self._lock:
             written = [(visit.id, _name_there(visit)) for visit in self._visits.values()]
-        taken = [cti for cti, name in written if name is not None and not self._folder.holds(name)]
-        now = self._now()
+        there = self._folder.names()
+        taken = [cti for cti, name in written if name is not None and name not in there]
         with self._lock:
             for cti in taken:
                 visit = self._visits.get(cti)
                 if visit is not None and visit.file is not None:
                     self._put(replace(visit, file=replace(visit.file, taken=True)))
+
+    def forget(self) -> None:
+        """Drop what is over: visits that nobody may look at any more, a patient who has left."""
+        now = self._now()
+        with self._lock:
             for visit in [visit for visit in self._visits.values() if visit.ends_at <= now]:
                 self._drop(visit)
             if self._present is not None and self._present.since + PRESENT_S <= now:

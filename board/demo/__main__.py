@@ -38,7 +38,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("build/demo"), help="folder for everything the demo leaves")
     parser.add_argument("--headless", action="store_true", help="scripted patients, no browser")
-    parser.add_argument("--port", type=int, default=8740, help="of the reader's page; the window gets the next one")
+    parser.add_argument("--port", type=port, default=8740, help="of the reader's page; the window gets the next one")
     parser.add_argument("--faces", type=Path, help="folder with card.*, patient.* and other.* (default: portraits)")
     parser.add_argument("--models", type=Path, default=Path("build/models"), help="folder of built models")
     parser.add_argument("--card", metavar="COMMAND", help="a virtual card of your own: a program that attaches to vpcd")
@@ -70,6 +70,13 @@ def main() -> None:
         sys.exit(NOT_STARTED)
     except asyncio.CancelledError:
         sys.exit(INTERRUPTED)
+
+
+def port(text: str) -> int:
+    """A port that has a next one. Raises argparse.ArgumentTypeError."""
+    if not text.isdecimal() or not 0 < int(text) < 65535:
+        raise argparse.ArgumentTypeError("a port from 1 to 65534 is needed")
+    return int(text)
 
 
 async def until_stopped(work: Coroutine[Any, Any, int]) -> int:

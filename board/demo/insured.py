@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 
-from board.sim.card.issue import PERSONAS
+from board.sim.card.issue import personas
 
 INSURER = {"InsurerNumber": "06139999", "InsurerName": "見本健康保険組合"}
 """An invented insurer."""
@@ -19,7 +18,7 @@ def write_people(file: Path, cards: Path) -> None:
     """The simulator's file (`host_bridge.eligibility.EligibilitySimulator`) for the cards issued into `cards`."""
     people: list[dict[str, Any]] = []
     revoked: list[str] = []
-    for number, (name, persona) in enumerate(tomllib.loads(PERSONAS.read_text("utf-8")).items(), 1):
+    for number, (name, persona) in enumerate(personas().items(), 1):
         der = (cards / name / "auth_cert.der").read_bytes()
         if persona.get("certificate") == "revoked":
             revoked.append(f"{x509.load_der_x509_certificate(der).serial_number:x}")

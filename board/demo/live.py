@@ -5,29 +5,27 @@ import os
 import secrets
 import shutil
 import subprocess
-import tomllib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import DEVNULL
+from tempfile import TemporaryDirectory
 
 import numpy as np
-from PIL import Image
 
 from board.contracts import Frame
 from board.demo.cards import PIN_CARD, IssuedCards
 from board.demo.page.app import reader_page
 from board.demo.page.viewer import Screen
-from board.demo.play import before_camera
-from board.demo.portraits import chip_photo, load_faces
+from board.demo.portraits import before_camera, chip_photo, load_faces
+from board.demo.program import StageFault
 from board.demo.program_log import Event
 from board.demo.stage import Plan, Stage, issued_cards, set_stage
 from board.demo.visits import empty_room
 from board.demo.wallet import Wallet
 from board.demo.world import Sight, World
 from board.profiles import load_profile
-from board.sim.card.issue import PERSONAS
+from board.sim.card.issue import personas
 from board.sim.dock import Dock
 from host_bridge.outlets.window.address import read as window_address
 from host_bridge.web.server import LocalServer, address, listen
@@ -52,24 +50,21 @@ async def live(out: Path, models: Path, faces_folder: Path | None, port: int, sa
         dock.on_show = screen.show
         async with set_stage(plan, dock, issued_cards, say) as stage:
             token = secrets.token_urlsafe()
-            window = window_address(stage.folders.bridge / "state") or ""
+            window = window_address(stage.folders.bridge / "state")
+            if window is None:
+                raise StageFault("the bridge serves no window")
             wallet = Wallet(stage.folders.cards, stage.folders.authority, plan.photos)
-            world = World(stage, wallet, people, lambda state: screen.tell({"state": asdict(state)}), screen.go_dark)
-
-            def show(name: str, picture: Image.Image) -> None:
-                screen.show(name, picture)
-                world.screen_lit()
-
-            dock.on_show = show
-            if screen.name:  # it was faster
-                world.screen_lit()
+            world = World(stage, wallet, people, screen)
             narrate(stage, screen)
             page = reader_page(dock, screen, world, wallet, window=window, portraits=faces_folder is None)
-            server = LocalServer(page, listener, token)
+            server = LocalServer(page, listener, token, camera=True)
             serving = asyncio.create_task(server.run())
+            pages = {"reader": address(server.port, token), "window": window}
             try:
-                invite(address(server.port, token), window)
-                await asyncio.wait({serving})
+                print(f"\n  リーダー / the reader:  {pages['reader']}\n  受付画面 / the window:  {pages['window']}\n")
+                print("  終わるには Ctrl-C / Ctrl-C ends it", flush=True)
+                with opened_on_desktop(pages):
+                    await asyncio.wait({serving})
             except asyncio.CancelledError:
                 say("片付けています / putting everything away")
             finally:
@@ -81,8 +76,7 @@ async def live(out: Path, models: Path, faces_folder: Path | None, port: int, sa
 
 def photos_of(patient: bytes, other: bytes) -> Mapping[str, bytes]:
     """JP2 by persona: the patient's face on every card but one, so that each can be tried with a face."""
-    personas = tomllib.loads(PERSONAS.read_text("utf-8"))
-    return {**dict.fromkeys(personas.keys() - {Wallet.OWN}, patient), PIN_CARD: other}
+    return {**dict.fromkeys(personas().keys() - {Wallet.OWN}, patient), PIN_CARD: other}
 
 
 def side_by_side(left: Frame, right: Frame) -> Frame:
@@ -102,14 +96,25 @@ def narrate(stage: Stage[IssuedCards], screen: Screen) -> None:
         program.log.on_event = tell
 
 
-def invite(reader: str, window: str) -> None:
-    """Print the addresses, and open them where there is a desktop."""
-    print(f"\n  リーダー / the reader:  {reader}\n  受付の窓 / the window:  {window}\n")
-    print("  終わるには Ctrl-C / Ctrl-C ends it", flush=True)
+@contextmanager
+def opened_on_desktop(pages: Mapping[str, str]) -> Iterator[None]:
+    """Open the addresses in the browser of whoever sits there, where there is a desktop.
+
+    They hold tokens, and a command line is for everybody to read: the browser gets a file that leads there.
+    """
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) or shutil.which("xdg-open") is None:
+        yield
         return
-    user = os.environ.get("SUDO_USER")  # a desktop's browser belongs to whoever sits there, not to root
-    line = ["runuser", "-u", user, "--"] if user and os.geteuid() == 0 else []
-    with suppress(OSError):
-        for page in (window, reader):
-            subprocess.Popen([*line, "xdg-open", page], stdout=DEVNULL, stderr=DEVNULL, start_new_session=True)
+    user = os.environ.get("SUDO_USER") if os.geteuid() == 0 else None  # a desktop's browser does not belong to root
+    with TemporaryDirectory(prefix="face-card-reader-") as folder:
+        for name, page in pages.items():
+            leads = Path(folder) / f"{name}.html"
+            leads.touch(mode=0o600)
+            leads.write_text(f'<meta http-equiv="refresh" content="0; url={page}">', "utf-8")
+            if user:
+                shutil.chown(folder, user)
+                shutil.chown(leads, user)
+            line = [*(["runuser", "-u", user, "--"] if user else []), "xdg-open", str(leads)]
+            with suppress(OSError):  # the addresses have been printed
+                subprocess.Popen(line, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True)
+        yield

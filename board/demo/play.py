@@ -5,10 +5,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from board.contracts import Frame
 from board.demo.cards import FACE_CARD, PIN, Cards, OtherCard, OtherCards
 from board.demo.film import Film
-from board.demo.portraits import PortraitError, camera_frame, chip_photo, load_faces
+from board.demo.portraits import before_camera, chip_photo, load_faces
 from board.demo.report import Played, faults, last_line, report
 from board.demo.script import Script, Unexpected
 from board.demo.stage import Folders, Plan, issued_cards, set_stage
@@ -66,11 +65,3 @@ async def play(
     print(last_line(reported))
     complete = len(played) == len(STORIES) and reported["lost"] == reported["duplicates"] == 0
     return 0 if complete and not any(wrong.values()) else NOT_AS_TOLD
-
-
-def before_camera(role: str, picture: Image.Image) -> Frame:
-    """The person of `picture` before the camera. Raises PortraitError."""
-    try:
-        return camera_frame(picture)
-    except PortraitError as error:
-        raise PortraitError(f"{role}: {error}") from error

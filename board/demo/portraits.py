@@ -87,6 +87,14 @@ def chip_photo(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
+def before_camera(role: str, picture: Image.Image) -> Frame:
+    """The person of `picture` before the camera. Raises PortraitError, which names the role."""
+    try:
+        return camera_frame(picture)
+    except PortraitError as error:
+        raise PortraitError(f"{role}: {error}") from error
+
+
 def camera_frame(image: Image.Image, size: tuple[int, int] = (640, 480)) -> Frame:
     """The person in `image` before a camera: the face in the middle, 40 % of the height. Raises PortraitError."""
     return np.asarray(_framed(image, size, _CAMERA_FACE))

@@ -1,8 +1,6 @@
 """The cards that a visitor of the demo holds: those of the invented people, and one with the visitor's own photo."""
 
 import io
-import json
-import tomllib
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +13,7 @@ from board.sim.card.applications import AUTHENTICATION_PIN, JPKI_AID
 from board.sim.card.authority import Authority
 from board.sim.card.data import COUNTERS, CardData
 from board.sim.card.files import Counters
-from board.sim.card.issue import PERSONAS, person_of
+from board.sim.card.issue import person_of, personas
 from board.sim.card.surface import surface_file
 
 PIN_TRIES: Final = 3
@@ -30,7 +28,7 @@ class Wallet:
 
     def __init__(self, cards: Path, authority: Path, photos: Mapping[str, bytes]) -> None:
         """`photos`: JP2 by persona, those in the chips."""
-        self.personas: dict[str, dict[str, Any]] = tomllib.loads(PERSONAS.read_text("utf-8"))
+        self.personas = personas()
         self._cards = cards
         self._authority = Authority.load(authority)
         self._photos = dict(photos)
@@ -39,10 +37,6 @@ class Wallet:
     def surface_of(self, persona: str) -> bytes | None:
         """EF 0002 of a card where it is not the one in its folder."""
         return self._own_surface if persona == self.OWN else None
-
-    def number_b(self, persona: str) -> str:
-        """照合番号B, as printed on the card."""
-        return str(json.loads((self._cards / persona / "card.json").read_text("utf-8"))["number_b"])
 
     def make_own(self, picture: Image.Image) -> None:
         """Put the face in `picture` on the visitor's own card, signed by the authority; nothing is written to disk.

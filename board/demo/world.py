@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import io
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -12,7 +12,9 @@ from PIL import Image, ImageOps
 
 from board.contracts import CameraFault, Frame
 from board.demo.cards import IssuedCards
+from board.demo.page.viewer import Screen
 from board.demo.portraits import PortraitError, camera_frame
+from board.demo.program import StageFault
 from board.demo.stage import Stage
 from board.demo.wallet import Wallet
 from board.sim.card.server import TrayRefused
@@ -20,6 +22,8 @@ from board.sim.card.server import TrayRefused
 CAMERA_SIZE = (640, 480)
 PICTURE_CAP = 60_000_000
 """Pixels of a picture that a visitor may give."""
+FORMATS = ("JPEG", "PNG", "WEBP")
+"""What is decoded; others of Pillow's decoders run programs, or keep files of their own."""
 DARK = 0.12
 """Light in a dimmed room."""
 STREAM_STALLS_S = 2.0
@@ -82,25 +86,20 @@ class World:
     """Everything that hands can do. Methods raise Refused."""
 
     def __init__(
-        self,
-        stage: Stage[IssuedCards],
-        wallet: Wallet,
-        people: Mapping[Sight, Frame],
-        changed: Callable[[State], None],
-        went_dark: Callable[[], None],
+        self, stage: Stage[IssuedCards], wallet: Wallet, people: Mapping[Sight, Frame], screen: Screen
     ) -> None:
-        """`people`: what the camera sees for PATIENT, OTHER, BOTH, NOBODY; `changed` is called with every new state,
-        `went_dark` when the reader's screen has lost its power."""
-        self.state = State()
+        """`people`: what the camera sees for PATIENT, OTHER, BOTH, NOBODY; `screen` is told of every new state."""
+        self.state = State(reader=Power.ON if screen.name else Power.STARTING)
         self._stage = stage
         self._wallet = wallet
         self._people = people
-        self._changed = changed
-        self._went_dark = went_dark
+        self._screen = screen
+        self._number_b: str | None = None  # of the card on the tray
         self._hands = asyncio.Lock()  # one thing after the other
         self._stall: asyncio.TimerHandle | None = None
         self._watching: asyncio.Task[None] | None = None
         stage.dock.sees = people[Sight.PATIENT]
+        stage.dock.on_show = self._show
         stage.reader.on_end = self._reader_ended
         stage.bridge.on_end = lambda: self._change(bridge=Power.OFF)
 
@@ -112,7 +111,7 @@ class World:
             if persona not in self._wallet.personas:
                 raise Refused("no_such_card")
             try:
-                await self._stage.cards.place(persona, self._wallet.surface_of(persona))
+                self._number_b = await self._stage.cards.place(persona, self._wallet.surface_of(persona))
             except (TrayRefused, OSError) as error:
                 raise Refused("tray_fault") from error
             self._change(card=persona)
@@ -121,8 +120,10 @@ class World:
     async def lift(self) -> None:
         """Take the card away."""
         async with self._hands:
-            with contextlib.suppress(TrayRefused, OSError):
+            try:
                 await self._stage.cards.lift()
+            except (TrayRefused, OSError) as error:
+                raise Refused("tray_fault") from error
             self._lifted()
 
     def turn(self) -> None:
@@ -135,7 +136,10 @@ class World:
         async with self._hands:
             if self.state.card is None:
                 raise Refused("no_card")
-            await self._stage.cards.tray.lift_after_bytes(SLIP_BYTES)
+            try:
+                await self._stage.cards.tray.lift_after_bytes(SLIP_BYTES)
+            except (TrayRefused, OSError) as error:
+                raise Refused("tray_fault") from error
             self._change(slipping=True)
             self._watching = asyncio.create_task(self._watch_tray())
 
@@ -149,17 +153,23 @@ class World:
 
     async def make_card(self, photo: bytes) -> None:
         """Give the visitor's own card another photo; it is kept in memory alone."""
-        if self.state.card == Wallet.OWN:
-            raise Refused("lift_first")
-        picture = await asyncio.to_thread(_opened, photo)
-        try:
-            await asyncio.to_thread(self._wallet.make_own, picture)
-        except (PortraitError, ValueError) as error:
-            raise Refused("no_face_in_photo") from error
+        async with self._hands:
+            if self.state.card == Wallet.OWN:
+                raise Refused("lift_first")
+            picture = await asyncio.to_thread(_opened, photo)
+            try:
+                await asyncio.to_thread(self._wallet.make_own, picture)
+            except (PortraitError, ValueError) as error:
+                raise Refused("no_face_in_photo") from error
+        self._screen.tell({"cards": self._wallet.shown()})
 
     def look_at(self, sight: Sight) -> None:
         """Somebody, or nobody, stands before the camera, or its cable is out."""
-        faults = {Sight.UNPLUGGED: CameraFault.GONE, Sight.STALLED: CameraFault.STALLED}
+        faults = {
+            Sight.UNPLUGGED: CameraFault.GONE,
+            Sight.STALLED: CameraFault.STALLED,
+            Sight.STREAM: CameraFault.STALLED,  # until its first picture
+        }
         if sight in faults:
             self._see(sight, faults[sight])
         elif sight in self._people:
@@ -169,21 +179,16 @@ class World:
 
     async def look_at_picture(self, picture: bytes) -> None:
         """The person of a picture stands before the camera; a picture without a face is seen as it is."""
-        opened = await asyncio.to_thread(_opened, picture)
-        self._see(Sight.PICTURE, await asyncio.to_thread(_before_camera, opened))
+        async with self._hands:
+            opened = await asyncio.to_thread(_opened, picture)
+            self._see(Sight.PICTURE, await asyncio.to_thread(_before_camera, opened))
 
-    def look_at_stream(self, jpeg: bytes) -> None:
-        """The next picture of a clip or webcam: a JPEG of CAMERA_SIZE."""
-        frame = _opened(jpeg)
-        if frame.size != CAMERA_SIZE:
-            raise Refused("not_understood")
-        self._see(Sight.STREAM, np.asarray(frame))
-        self._stall = asyncio.get_running_loop().call_later(STREAM_STALLS_S, self._stream_stalled)
-
-    def end_stream(self) -> None:
-        """The clip or webcam has been switched off."""
+    def stream(self, jpeg: bytes) -> None:
+        """The next picture of a clip or webcam, a JPEG of CAMERA_SIZE; one that comes when something else is looked
+        at was on its way, and is dropped."""
         if self.state.sight is Sight.STREAM:
-            self.look_at(Sight.NOBODY)
+            self._see(Sight.STREAM, np.asarray(_opened(jpeg, CAMERA_SIZE)))
+            self._stall = asyncio.get_running_loop().call_later(STREAM_STALLS_S, self._stream_stalled)
 
     def dim(self, dark: bool) -> None:
         """Switch the room's light."""
@@ -193,12 +198,18 @@ class World:
     async def plug(self, plugged: bool) -> None:
         """Pull the USB cable, or plug it in."""
         async with self._hands:
-            await (self._stage.cable.plug() if plugged else self._stage.cable.unplug())
+            try:
+                await (self._stage.cable.plug() if plugged else self._stage.cable.unplug())
+            except OSError as error:
+                raise Refused("cable_fault") from error
             self._change(plugged=plugged)
 
     async def noise(self) -> None:
         """Interference: random bytes on the cable, both ways."""
-        await self._stage.cable.noise(_NOISE)
+        try:
+            await self._stage.cable.noise(_NOISE)
+        except OSError as error:
+            raise Refused("cable_fault") from error
 
     async def switch_reader(self, on: bool) -> None:
         """The reader's power, without any warning."""
@@ -211,25 +222,30 @@ class World:
 
     async def switch_bridge(self, on: bool) -> None:
         """The bridge's process: killed, or started again."""
-        async with self._hands:
-            bridge = self._stage.bridge
-            if on and self.state.bridge is Power.OFF:
-                self._change(bridge=Power.STARTING)
-                since = len(bridge.log.events)
-                await bridge.start()
+        bridge = self._stage.bridge
+        if on and self.state.bridge is Power.OFF:
+            self._change(bridge=Power.STARTING)
+            since = len(bridge.log.events)
+            await bridge.start()
+            try:
                 await bridge.wait("bridge_started", since)
-                self._change(bridge=Power.ON)
-            elif not on:
-                await bridge.kill()
+            except StageFault as fault:
+                raise Refused("did_not_start") from fault
+            self._change(bridge=Power.ON)
+        elif not on:
+            await bridge.kill()
 
-    def screen_lit(self) -> None:
-        """The reader has put a picture on its screen."""
+    def _show(self, name: str, picture: Image.Image) -> None:
+        """A picture has come to the panel."""
+        if self.state.reader is Power.OFF:  # it was on its way when the power went
+            return
+        self._screen.show(name, picture)
         if self.state.reader is Power.STARTING:
             self._change(reader=Power.ON)
 
     def _reader_ended(self) -> None:
         self._change(reader=Power.OFF)
-        self._went_dark()
+        self._screen.go_dark()
 
     def _see(self, sight: Sight, sees: Frame | CameraFault) -> None:
         if self._stall is not None:
@@ -244,7 +260,7 @@ class World:
     def _show_number_b(self) -> None:
         """To the camera over the tray."""
         lies, turned = self.state.card, self.state.turned
-        self._stage.dock.number_b = None if lies is None or turned else self._wallet.number_b(lies)
+        self._stage.dock.number_b = None if lies is None or turned else self._number_b
 
     async def _watch_tray(self) -> None:
         """Until the card has slipped off, or somebody has taken it."""
@@ -260,17 +276,21 @@ class World:
 
     def _change(self, **what: object) -> None:
         self.state = replace(self.state, **what)  # type: ignore[arg-type]
-        self._changed(self.state)
+        self._screen.tell({"state": asdict(self.state)})
 
 
-def _opened(content: bytes) -> Image.Image:
-    """An RGB picture, upright. Raises Refused."""
+def _opened(content: bytes, size: tuple[int, int] | None = None) -> Image.Image:
+    """An RGB picture, upright, of `size` where one is given. Raises Refused."""
     try:
-        with Image.open(io.BytesIO(content)) as picture:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
             if picture.width * picture.height > PICTURE_CAP:
                 raise Refused("picture_too_large")
+            if size not in (None, picture.size):
+                raise Refused("not_understood")
             return ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Refused:
+        raise
+    except Exception as error:  # whatever a decoder makes of bytes that come from outside
         raise Refused("no_picture") from error
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from PIL import Image
 
@@ -35,52 +35,48 @@ class DockDisplay:
         self._writer.close()
 
 
-class DockTouch:
+class _DockInput:
+    """What a hand does at the dock, a JSON line each."""
+
+    device: ClassVar[str]
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def connect(cls, dock: Path) -> Self:
+        """Plug the part into the dock at `dock`. Raises OSError when there is none."""
+        return cls(*await _connect(dock, cls.device))
+
+    async def close(self) -> None:
+        self._writer.close()
+
+    async def _next(self) -> dict[str, Any]:
+        line = await self._reader.readline()
+        if not line:
+            await asyncio.Event().wait()  # no dock, no hand
+        said: dict[str, Any] = json.loads(line)
+        return said
+
+
+class DockTouch(_DockInput):
     """Touch on the dock."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    async def connect(cls, dock: Path) -> "DockTouch":
-        """Plug the panel into the dock at `dock`. Raises OSError when there is none."""
-        return cls(*await _connect(dock, "touch"))
+    device = "touch"
 
     async def next(self) -> Point:
-        at = await _next(self._reader)
+        at = await self._next()
         return Point(at["x"], at["y"])
 
-    async def close(self) -> None:
-        self._writer.close()
 
-
-class DockKeypad:
+class DockKeypad(_DockInput):
     """Keypad on the dock."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    async def connect(cls, dock: Path) -> "DockKeypad":
-        """Plug the keypad into the dock at `dock`. Raises OSError when there is none."""
-        return cls(*await _connect(dock, "keypad"))
+    device = "keypad"
 
     async def next(self) -> Key:
-        return Key((await _next(self._reader))["key"])
-
-    async def close(self) -> None:
-        self._writer.close()
-
-
-async def _next(reader: asyncio.StreamReader) -> dict[str, Any]:
-    """The next thing that the dock says."""
-    line = await reader.readline()
-    if not line:
-        await asyncio.Event().wait()  # no dock, no finger
-    said: dict[str, Any] = json.loads(line)
-    return said
+        return Key((await self._next())["key"])
 
 
 async def _connect(dock: Path, device: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -11,7 +11,6 @@ connection of its own that starts with one JSON line {"device": NAME}. After tha
 """
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -78,7 +77,7 @@ class Dock:
         _tell(self._keypads, {"key": key.value})
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+        try:
             device = json.loads(await reader.readline() or b"{}").get("device")
             match device:
                 case "display":
@@ -94,9 +93,12 @@ class Dock:
                 case "card_face":
                     while await reader.readline():
                         writer.write(json.dumps({"number_b": self.number_b}).encode() + b"\n")
-        self._panels.discard(writer)
-        self._keypads.discard(writer)
-        writer.close()
+        except (asyncio.IncompleteReadError, OSError):
+            pass  # unplugged
+        finally:
+            self._panels.discard(writer)
+            self._keypads.discard(writer)
+            writer.close()
 
     async def _display(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():

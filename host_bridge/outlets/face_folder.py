@@ -59,9 +59,9 @@ class FaceFolder:
         _sync(self.face)
         _sync(self.work)
 
-    def holds(self, name: str) -> bool:
-        """Whether a file that was handed over still lies there. Raises OSError."""
-        return (self.face / name).exists()
+    def names(self) -> frozenset[str]:
+        """What lies in the receipt computer's folder. Raises OSError, also where the folder itself is away."""
+        return frozenset(os.listdir(self.face))
 
     def read(self, name: str, cap: int) -> bytes | None:
         """At most `cap` bytes of a file, handed over or about to be; None where it lies in neither folder.

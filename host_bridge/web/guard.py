@@ -23,7 +23,6 @@ _HEADERS: Final = {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src blob:; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
-    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -35,10 +34,14 @@ _HEADERS: Final = {
 class Guard:
     """ASGI middleware: refuses what does not come from this page, and puts its headers on every answer."""
 
-    def __init__(self, app: ASGIApp, port: int, token: str) -> None:
+    def __init__(self, app: ASGIApp, port: int, token: str, *, camera: bool = False) -> None:
+        """`camera`: whether this page may ask for the webcam."""
         self._app = app
         self._hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
         self._token = token
+        camera_for = "(self)" if camera else "()"
+        policy = {"Permissions-Policy": f"camera={camera_for}, microphone=(), geolocation=()"}
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in (_HEADERS | policy).items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -51,8 +54,7 @@ class Guard:
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                ours = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
-                message = {**message, "headers": [*message.get("headers", ()), *ours]}
+                message = {**message, "headers": [*message.get("headers", ()), *self._headers]}
             await send(message)
 
         if refusal is not None:

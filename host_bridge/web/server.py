@@ -41,11 +41,12 @@ def listen(port: int) -> socket.socket:
 class LocalServer:
     """Serves `app` behind a Guard, on a socket of `listen`."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket, token: str) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket, token: str, *, camera: bool = False) -> None:
+        """`camera`: see Guard."""
         self.port: int = listener.getsockname()[1]
         self._listener = listener
         config = uvicorn.Config(
-            Guard(app, self.port, token),
+            Guard(app, self.port, token, camera=camera),
             ws="websockets-sansio",
             ws_max_size=_MESSAGE_CAP,
             ws_per_message_deflate=False,  # pixels that stay on this machine

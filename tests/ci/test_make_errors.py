@@ -56,6 +56,24 @@ def test_a_package_index_out_of_reach_is_named(project: Path) -> None:
     assert said == "setup: the Python package index cannot be reached: check the network, and pip config list"
 
 
+def test_a_machine_without_the_card_daemon_is_told_its_package(tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("ip", "unshare", "setpriv"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    demo = [sys.executable, "-m", "board.demo", "--headless", "--out", str(tmp_path / "out")]
+    (said,) = last_words(demo, ROOT, {"PATH": str(tools)})
+    assert said == "demo: pcscd is missing: install the package pcscd"
+
+
+@pytest.mark.parametrize("port", ["0", "65535", "http"])
+def test_a_port_that_is_none_is_refused(port: str) -> None:
+    line = [sys.executable, "-m", "board.demo", "--port", port]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("a port from 1 to 65534 is needed")
+
+
 def test_a_disk_full_at_set_up_is_named(project: Path) -> None:
     (said,) = last_words(on_a_full_disk(project, "4m", ["make", ".venv/.installed"]), project)
     assert said == "setup: no space is left on the disk: free about 1 GB, and start again"

@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from board.contracts import Frame
+from board.demo.script import REACTION_S
 from board.profiles import load_profile
 from firmware.__main__ import look_of
 from firmware.screens.drawn import Screen
@@ -23,8 +24,7 @@ from firmware.screens.drawn import Screen
 CHROMIUM = "/usr/bin/chromium"
 QUIET = ("--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 VIEWPORT = {"width": 1366, "height": 768}
-REACTION_MS = 400
-"""A visitor's own time between seeing a new question and touching it."""
+REACTION_MS = round(REACTION_S * 1000)
 LOOK = look_of(load_profile("sim"))
 PATIENCE_MS = 20_000
 
@@ -65,16 +65,16 @@ class Demo:
         self._said.seek(0)
         return self._said.read()
 
-    def left_running(self) -> list[str]:
-        """Command lines that still name this demo's folder."""
-        found = []
+    def left_running(self) -> dict[int, str]:
+        """Processes whose command lines name this demo's folder."""
+        found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 line = (folder / "cmdline").read_bytes()
             except OSError:  # it has just ended
                 continue
             if os.fsencode(self.out) in line:
-                found.append(line.replace(b"\0", b" ").decode())
+                found[int(folder.name)] = line.replace(b"\0", b" ").decode()
         return found
 
     def _address(self, which: str) -> str:

@@ -127,7 +127,7 @@ def test_a_hostile_name_is_text_and_nothing_else(bridge: Bridge, browser: Browse
         page.get_by_role("option").click()
         expect(page.locator("#visit h2")).to_have_text(HOSTILE)
         assert page.locator("#visit img, #visit script, #list img, #list script").count() == 0
-        assert page.title() == "受付の窓"
+        assert page.title() == "受付画面"
 
 
 def test_the_language_changes_at_once_and_is_kept(bridge: Bridge, browser: Browser) -> None:
@@ -161,7 +161,7 @@ def test_the_list_is_walked_by_keys_and_no_arrival_changes_what_is_shown(bridge:
         came(bridge, 3)
         expect(page.get_by_role("option").first).to_contain_text("見本　三")
         expect(page.locator("#count")).to_have_text("3件・新着 1件")
-        expect(page).to_have_title("(1) 受付の窓")
+        expect(page).to_have_title("(1) 受付画面")
         expect(shown).to_have_text("見本　一")
         page.keyboard.press("Home")
         expect(shown).to_have_text("見本　三")
@@ -175,7 +175,7 @@ def test_a_call_is_an_alert_until_staff_dismiss_it(bridge: Bridge, browser: Brow
         alert = page.get_by_role("alert")
         expect(alert).to_contain_text("患者さんが受付を呼んでいます")
         expect(alert).to_contain_text("TEST-0001")
-        expect(page).to_have_title("! 受付の窓")
+        expect(page).to_have_title("! 受付画面")
         alert.get_by_role("button").click()
         expect(alert).to_be_empty()
 

@@ -115,6 +115,23 @@ def test_every_reason_has_a_ground_and_every_ground_a_reason() -> None:
     assert all(Visit("1", NOW, NOW, "", refusal=refusal).todo for refusal in Refusal)
 
 
+def test_a_folder_that_is_away_says_nothing_of_any_file(bridge: Bridge) -> None:
+    assert bridge.deliver(bridge.visit()) is None
+    assert bridge.courier.deliver_all()
+    bridge.files.face.rename(bridge.files.face.with_name("away"))
+    with pytest.raises(OSError):
+        bridge.reception.look()
+    assert rows(bridge)[0]["file"]["taken"] is False
+
+
+def test_a_visit_is_forgotten_after_its_day_though_the_folder_is_away(bridge: Bridge) -> None:
+    assert bridge.deliver(bridge.visit()) is None
+    bridge.files.face.rename(bridge.files.face.with_name("away"))
+    bridge.now += 24 * 3600
+    bridge.reception.forget()
+    assert rows(bridge) == []
+
+
 def test_a_file_that_the_receipt_computer_took_is_seen_to_be_gone(bridge: Bridge) -> None:
     assert bridge.deliver(bridge.visit()) is None
     assert bridge.courier.deliver_all()
@@ -172,10 +189,10 @@ def test_somebody_is_at_the_reader_until_a_token_the_cable_or_time_says_otherwis
     assert snapshot(bridge)["present"] is None
     bridge.desk.open_visit("TEST-0001")
     bridge.now += PRESENT_S - 1
-    bridge.reception.look()
+    bridge.reception.forget()
     assert snapshot(bridge)["present"] is not None
     bridge.now += 1
-    bridge.reception.look()
+    bridge.reception.forget()
     assert snapshot(bridge)["present"] is None
 
 
@@ -199,11 +216,11 @@ def test_a_visit_is_forgotten_when_its_consents_end(bridge: Bridge) -> None:
     assert bridge.deliver(bridge.visit()) is None
     assert bridge.courier.deliver_all()
     bridge.now += DAY - 1
-    bridge.reception.look()
+    bridge.reception.forget()
     assert len(rows(bridge)) == 1
     bridge.now += 1
     with watching(bridge) as subscription:
-        bridge.reception.look()
+        bridge.reception.forget()
         (change,) = subscription.take()
     assert change == {"gone": b"visit 0000000001".hex()}
     assert rows(bridge) == []

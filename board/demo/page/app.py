@@ -37,7 +37,7 @@ def reader_page(dock: Dock, screen: Screen, world: World, wallet: Wallet, *, win
         size = screen.picture.size
         viewer.tell({"cards": wallet.shown(), "size": size, "window": window, "portraits": portraits})
         viewer.tell({"state": asdict(world.state)})
-        await Visitor(next(numbers), viewer, dock, world, wallet).stay(socket)
+        await Visitor(next(numbers), viewer, dock, world).stay(socket)
 
     return Starlette(
         routes=[

@@ -55,6 +55,7 @@ class Viewer:
         self._told: deque[dict[str, Any]] = deque(maxlen=TOLD_CAP)
         self._news = asyncio.Event()
         self._sent: Image.Image | None = None
+        screen.join(self)
 
     def wake(self) -> None:
         """There is something to send."""
@@ -66,8 +67,7 @@ class Viewer:
         self._news.set()
 
     async def run(self) -> None:
-        """Send until the browser has gone."""
-        self._screen.join(self)
+        """Send until the browser has gone. Raises WebSocketDisconnect."""
         try:
             while True:
                 await self._send_news()

@@ -1,30 +1,29 @@
 """One visitor at the page: what the browser says becomes fingers, keys, and hands in the world.
 
     {"do": "down", "finger": name, "x": px, "y": px}   {"do": "up", "finger": name}   {"do": "key", "key": Key value}
-    {"do": "place" | "unlock", "card": persona}        {"do": "lift" | "turn" | "slip" | "noise" | "stream_ended"}
+    {"do": "place" | "unlock", "card": persona}        {"do": "lift" | "turn" | "slip" | "noise"}
     {"do": "look", "at": Sight value}                  {"do": "dim" | "plug" | "reader" | "bridge", "on": true | false}
 
-A binary message is a picture behind one byte, a `Sent`. What cannot be done is answered by
-{"notice": reason}, a finger that the panel rejects by {"notice": "finger_rejected"}.
+A binary message is a picture behind one byte, a `Sent`. What cannot be done is answered by {"notice": reason}, a finger
+that the panel rejects by {"notice": "finger_rejected", "finger": name}.
 """
 
 import asyncio
 import json
-from collections.abc import Coroutine
-from enum import IntEnum
-from typing import Any, Final
+from enum import Enum, IntEnum
+from typing import Any, Final, TypeVar
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from board.contracts import Key
 from board.demo.page.viewer import Viewer
-from board.demo.program import StageFault
-from board.demo.wallet import Wallet
 from board.demo.world import Refused, Sight, World
 from board.sim.dock import Dock
 
 ORDER_CAP: Final = 4096
 FINGERS_CAP: Final = 10
+
+E = TypeVar("E", bound=Enum)
 
 
 class Sent(IntEnum):
@@ -41,73 +40,65 @@ class Sent(IntEnum):
 class Visitor:
     """Who sits before the page in one browser tab."""
 
-    def __init__(self, number: int, viewer: Viewer, dock: Dock, world: World, wallet: Wallet) -> None:
+    def __init__(self, number: int, viewer: Viewer, dock: Dock, world: World) -> None:
         self._number = number
         self._viewer = viewer
         self._dock = dock
         self._world = world
-        self._wallet = wallet
         self._fingers: set[str] = set()
         self._streams = False
-        self._doing: set[asyncio.Task[None]] = set()
 
     async def stay(self, socket: WebSocket) -> None:
         """Serve until the browser has gone; its fingers and its camera go with it."""
-        watching = asyncio.create_task(self._viewer.run())
+        doing: set[asyncio.Task[None]] = set()
         try:
-            while (message := await socket.receive())["type"] != "websocket.disconnect":
-                self._start(self._hear(message.get("text"), message.get("bytes")))
+            async with asyncio.TaskGroup() as tasks:
+                doing.add(tasks.create_task(self._viewer.run()))
+                while (message := await socket.receive())["type"] != "websocket.disconnect":
+                    # a slow hand holds up no finger; what does not wait is done at once and in order
+                    task = tasks.create_task(self._hear(message.get("text"), message.get("bytes")))
+                    doing.add(task)
+                    task.add_done_callback(doing.discard)
+                for task in doing:
+                    task.cancel()
+        except* WebSocketDisconnect:
+            pass
         finally:
-            watching.cancel()
             for finger in self._fingers:
                 self._dock.finger_up(finger)
-            if self._streams:
-                self._world.end_stream()
-            for ended in await asyncio.gather(watching, return_exceptions=True):
-                if isinstance(ended, Exception) and not isinstance(ended, WebSocketDisconnect | RuntimeError):
-                    raise ended
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        """A slow hand holds up no finger; what does not wait is done at once and in order."""
-        task = asyncio.create_task(work)
-        self._doing.add(task)
-        task.add_done_callback(self._doing.discard)
+            if self._streams and self._world.state.sight is Sight.STREAM:
+                self._world.look_at(Sight.NOBODY)
 
     async def _hear(self, text: str | None, content: bytes | None) -> None:
         try:
             if content is not None:
                 await self._show(content)
-            elif text is not None and len(text) <= ORDER_CAP:
-                await self._obey(json.loads(text))
+            else:
+                await self._obey(_order(text or ""))
         except Refused as refused:
             self._viewer.tell({"notice": refused.reason})
-        except (StageFault, OSError):
-            self._viewer.tell({"notice": "did_not_start"})
-        except (AttributeError, ValueError, TypeError):
-            self._viewer.tell({"notice": "not_understood"})
 
     async def _show(self, content: bytes) -> None:
         picture = content[1:]
-        match Sent(int.from_bytes(content[:1])):
+        match _one_of(Sent, int.from_bytes(content[:1])):
             case Sent.STREAM:
-                self._world.look_at_stream(picture)
-                self._streams = True
+                self._world.stream(picture)
             case Sent.PICTURE:
                 await self._world.look_at_picture(picture)
             case Sent.PHOTO:
                 await self._world.make_card(picture)
-                self._viewer.tell({"cards": self._wallet.shown(), "notice": "card_made"})
+                self._viewer.tell({"notice": "card_made"})
 
-    async def _obey(self, order: dict[str, Any]) -> None:
+    async def _obey(self, order: object) -> None:
         world = self._world
         match order:
             case {"do": "down", "finger": str(finger), "x": int(x), "y": int(y)} if len(self._fingers) < FINGERS_CAP:
-                self._touch(f"{self._number}/{finger}", x, y)
+                self._touch(finger, x, y)
             case {"do": "up", "finger": str(finger)}:
-                self._fingers.discard(f"{self._number}/{finger}")
-                self._dock.finger_up(f"{self._number}/{finger}")
+                self._fingers.discard(self._named(finger))
+                self._dock.finger_up(self._named(finger))
             case {"do": "key", "key": str(key)}:
-                self._dock.press(Key(key))
+                self._dock.press(_one_of(Key, key))
             case {"do": "place", "card": str(persona)}:
                 await world.place(persona)
             case {"do": "unlock", "card": str(persona)}:
@@ -121,10 +112,10 @@ class Visitor:
                 await world.slip()
             case {"do": "noise"}:
                 await world.noise()
-            case {"do": "stream_ended"}:
-                world.end_stream()
-            case {"do": "look", "at": str(sight)}:
-                world.look_at(Sight(sight))
+            case {"do": "look", "at": str(at)}:
+                sight = _one_of(Sight, at)
+                world.look_at(sight)
+                self._streams = sight is Sight.STREAM
             case {"do": "dim", "on": bool(on)}:
                 world.dim(on)
             case {"do": "plug", "on": bool(on)}:
@@ -134,9 +125,29 @@ class Visitor:
             case {"do": "bridge", "on": bool(on)}:
                 await world.switch_bridge(on)
             case _:
-                raise ValueError
+                raise Refused("not_understood")
 
     def _touch(self, finger: str, x: int, y: int) -> None:
-        self._fingers.add(finger)
-        if not self._dock.finger_down(finger, x, y):
-            self._viewer.tell({"notice": "finger_rejected"})
+        self._fingers.add(self._named(finger))
+        if not self._dock.finger_down(self._named(finger), x, y):
+            self._viewer.tell({"notice": "finger_rejected", "finger": finger})
+
+    def _named(self, finger: str) -> str:
+        """A finger of this visitor, apart from those of others."""
+        return f"{self._number}/{finger}"
+
+
+def _order(text: str) -> object:
+    """A JSON value. Raises Refused."""
+    try:
+        return json.loads(text) if len(text) <= ORDER_CAP else None
+    except (ValueError, RecursionError) as error:
+        raise Refused("not_understood") from error
+
+
+def _one_of(kind: type[E], value: Any) -> E:
+    """A member by its value. Raises Refused."""
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise Refused("not_understood") from error

@@ -24,6 +24,8 @@ from board.sim.card.files import Counters
 from board.sim.card.surface import Person, basic_file, number_b, surface_file
 
 PERSONAS = Path(__file__).with_name("personas.toml")
+Fields = Mapping[str, Any]
+"""One table of it."""
 _COMMON_NAME_SIZE = 23
 _YEAR = timedelta(days=365)
 
@@ -62,7 +64,7 @@ def issue_personas(folder: Path, authority: Authority, photos: Mapping[str, byte
     """A card folder under `folder` for every persona; `photos` are JP2 by persona, the rest get a drawn silhouette."""
     drawn = silhouette()
     now = datetime.now(UTC)
-    for name, fields in tomllib.loads(PERSONAS.read_text("utf-8")).items():
+    for name, fields in personas().items():
         expired = fields.get("certificate") == "expired"
         card = issue_card(
             person_of(fields),
@@ -88,7 +90,12 @@ def silhouette(size: tuple[int, int] = (320, 400)) -> bytes:
     return file.getvalue()
 
 
-def person_of(fields: Mapping[str, Any]) -> Person:
+def personas() -> dict[str, Fields]:
+    """The invented card holders, by name of their card."""
+    return tomllib.loads(PERSONAS.read_text("utf-8"))
+
+
+def person_of(fields: Fields) -> Person:
     """The holder that a table of `personas.toml` describes."""
     birth: date = fields["birth"]
     return Person(

@@ -46,14 +46,14 @@ class Window:
         self._reception.close()
 
     async def _serve(self) -> None:
-        looking = asyncio.create_task(self._look())
-        try:
+        async with asyncio.TaskGroup() as tasks:  # a fault of either ends both, and is told
+            looking = tasks.create_task(self._look())
             await self._server.run()
-        finally:
             looking.cancel()
 
     async def _look(self) -> None:
         while True:
+            self._reception.forget()
             with suppress(OSError):  # a folder that is away for a while
                 await asyncio.to_thread(self._reception.look)
             await asyncio.sleep(LOOK_S)

@@ -80,7 +80,6 @@ export class Words {
     this.catalogue = catalogue;
     const kept = localStorage.getItem("language");
     this.language = kept in catalogue ? kept : navigator.language.startsWith("ja") ? "ja" : "en";
-    this.listeners = [];
   }
 
   say(key, values = {}) {
@@ -88,14 +87,12 @@ export class Words {
     return phrase.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
   }
 
-  /** Write every element that names its phrase: data-word is its text, data-word-title its title. */
+  /** Write every element that names its phrase: data-word is its text, data-word-label its name. */
   write(root = document) {
     document.documentElement.lang = this.language;
     for (const element of root.querySelectorAll("[data-word]")) element.textContent = this.say(element.dataset.word);
-    for (const element of root.querySelectorAll("[data-word-title]")) {
-      const phrase = this.say(element.dataset.wordTitle);
-      element.title = phrase;
-      element.setAttribute("aria-label", phrase);
+    for (const element of root.querySelectorAll("[data-word-label]")) {
+      element.setAttribute("aria-label", this.say(element.dataset.wordLabel));
     }
   }
 

@@ -11,6 +11,7 @@ const KEYS = {
   ArrowLeft: "backward",
   ArrowUp: "backward",
 };
+const HELD = "held";
 const PAD = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "erase", "backward", "forward", "enter"];
 
 export class Panel {
@@ -53,13 +54,24 @@ export class Panel {
   /** With Shift: a finger that stays where it is, until Shift and another click lift it. */
   hold(event) {
     if (this.held.hidden) {
-      this.say({ do: "down", finger: "held", ...this.place(event) });
+      this.say({ do: "down", finger: HELD, ...this.place(event) });
+      this.held.hidden = false;
       this.held.style.left = `${event.offsetX}px`;
       this.held.style.top = `${event.offsetY}px`;
     } else {
-      this.say({ do: "up", finger: "held" });
+      this.say({ do: "up", finger: HELD });
+      this.held.hidden = true;
     }
-    this.held.hidden = !this.held.hidden;
+  }
+
+  /** The panel has not taken this finger. */
+  rejected(finger) {
+    if (finger === HELD) this.held.hidden = true;
+  }
+
+  /** The line to the reader is gone, and every finger with it. */
+  forget() {
+    this.held.hidden = true;
   }
 
   /** Pixels of the panel. */

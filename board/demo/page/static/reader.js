@@ -1,9 +1,10 @@
 // The virtual reader's page: one line to the server, and what a visitor sees and does with it.
 
 import { Words, line, make } from "/shared/local.js";
+import { Events } from "/static/events.js";
 import { Panel, drawKeypad, followKeyboard } from "/static/panel.js";
 import { Stream } from "/static/stream.js";
-import { catalogue } from "/static/words.js";
+import { WORDS } from "/static/words.js";
 import { buildWorld } from "/static/world.js";
 
 const STREAM = 1;
@@ -11,16 +12,14 @@ const PICTURE = 2;
 const PHOTO = 3;
 const FILE_CAP = 16 << 20;
 const RETRY_MS = 1000;
-const EVENTS = 6;
 
 const part = (id) => document.getElementById(id);
-const words = new Words(catalogue);
+const words = new Words(WORDS);
 let socket = null;
 let cards = [];
 let chosen = "adult";
 let state = null;
 let screen = "";
-let events = [];
 let reached = false;
 
 const say = (order) => {
@@ -35,7 +34,13 @@ const send = async (kind, content) => {
 };
 
 const panel = new Panel(part("screen"), part("held"), say);
-const stream = new Stream(part("video"), (jpeg) => send(STREAM, jpeg), () => socket?.bufferedAmount ?? 0);
+const stream = new Stream(part("video"), {
+  began: () => say({ do: "look", at: "stream" }),
+  send: (jpeg) => send(STREAM, jpeg),
+  backlog: () => socket?.bufferedAmount ?? 0,
+  lost: () => say({ do: "look", at: "unplugged" }),
+});
+const events = new Events(part("events"), words);
 let fileFor = PICTURE;
 const showWorld = buildWorld(part("sights"), part("faults"), words, say, { file: () => pickFile(PICTURE), webcam: showWebcam });
 
@@ -45,6 +50,7 @@ function connect() {
   socket.addEventListener("close", () => {
     reached = false;
     stream.stop();
+    panel.forget();
     show();
     setTimeout(connect, RETRY_MS);
   });
@@ -64,12 +70,12 @@ function hear(message) {
     state = message.state;
   }
   if ("notice" in message) notice(message.notice);
+  if (message.finger) panel.rejected(message.finger);
   if ("screen" in message) {
     screen = part("screen").dataset.screen = message.screen;
     showHint();
   } else if ("event" in message) {
-    events = [told(message.event), ...events].filter(Boolean).slice(0, EVENTS);
-    showEvents();
+    events.add(message.event);
   } else {
     show();
   }
@@ -83,22 +89,6 @@ function notice(reason) {
   notice.timer = setTimeout(() => (place.hidden = true), 5000);
 }
 
-/** An event of a program, as a key and values of the catalogue; nothing for one that tells a visitor nothing. */
-function told(event) {
-  let key = `event_${event.event}`;
-  const values = { ...event };
-  if (event.event === "visit_ended") {
-    const scored = event.score !== null && event.method === "face";
-    key = `event_${event.verified ? "verified" : "refused"}${scored ? "_score" : ""}`;
-    values.score = event.score?.toFixed(3);
-    values.threshold = event.threshold?.toFixed(3);
-    if (!event.verified && event.refused === null) return null;
-  }
-  if (event.event === "token_receipt" && !event.accepted) key = "event_token_receipt_refused";
-  if (`reason_${event.refused}` in catalogue.ja) values.refused = `reason_${event.refused}`;
-  return key in catalogue.ja ? { key, values, at: new Date(event.at) } : null;
-}
-
 /** Everything, after a change of the state or of the language. */
 function show() {
   if (state !== null) {
@@ -107,12 +97,13 @@ function show() {
     showWorld(state);
   }
   showVeil();
-  showEvents();
+  events.show();
   showHint();
 }
 
 function showHint() {
-  part("hint").textContent = hint();
+  const now = hint();
+  if (part("hint").textContent !== now) part("hint").textContent = now; // it is read aloud when it is set
 }
 
 function hint() {
@@ -148,12 +139,11 @@ function showCards() {
   part("cards").replaceChildren(
     ...cards.map((card) => {
       const note = `note_${card.persona}`;
-      const lines = [words.say("card_pin", card), ...(note in catalogue.ja ? [words.say(note)] : [])];
+      const lines = [words.say("card_pin", card), ...(note in WORDS.ja ? [words.say(note)] : [])];
       const text = make("span", {}, make("b", { textContent: card.name }));
       text.append(...lines.map((textContent) => make("span", { textContent })));
       const button = make("button", { className: "card", type: "button", "data-persona": card.persona }, face(card), text);
-      button.setAttribute("role", "radio");
-      button.setAttribute("aria-checked", String(card.persona === chosen));
+      button.setAttribute("aria-pressed", String(card.persona === chosen));
       button.addEventListener("click", () => {
         chosen = card.persona;
         show();
@@ -186,19 +176,6 @@ function showVeil() {
   part("veil").hidden = why === null;
   part("veil").classList.toggle("busy", why === "veil_starting");
   part("veil").firstElementChild.textContent = why === null ? "" : words.say(why);
-}
-
-function showEvents() {
-  part("events").replaceChildren(
-    ...events.map(({ key, values, at }) => {
-      const named = { ...values, method: words.say(`method_${values.method}`) };
-      named.refused = words.say(values.refused ?? "");
-      named.ending = words.say(values.acknowledged ? "ending_stored" : "ending_open");
-      const who = make("b", { textContent: words.say(`program_${values.program}`) });
-      const text = ` ${at.toLocaleTimeString("ja-JP", { timeZone: "Asia/Tokyo" })} ${words.say(key, named)}`;
-      return make("li", { title: words.say(key, named) }, who, text);
-    }),
-  );
 }
 
 function pickFile(purpose) {
@@ -234,7 +211,7 @@ async function fileChosen() {
 
 async function photoByWebcam() {
   try {
-    if (state.sight !== "stream") await stream.playWebcam();
+    if (!stream.webcam) await stream.playWebcam();
     await send(PHOTO, await stream.picture());
   } catch {
     notice("no_webcam");

@@ -6,11 +6,10 @@ const EVERY_MS = 1000 / 24;
 const BEHIND = 1 << 19; // bytes not sent yet: the next picture is skipped
 
 export class Stream {
-  /** `send` takes a JPEG (Blob), `backlog` says how many bytes are on their way. */
-  constructor(video, send, backlog) {
+  /** `line`: began(), send(JPEG as Blob), backlog() in bytes that are on their way, lost() when the webcam has gone. */
+  constructor(video, line) {
     this.video = video;
-    this.send = send;
-    this.backlog = backlog;
+    this.line = line;
     this.canvas = new OffscreenCanvas(WIDTH, HEIGHT);
     this.ink = this.canvas.getContext("2d", { alpha: false });
     this.running = 0;
@@ -28,7 +27,13 @@ export class Stream {
     this.stop();
     const wanted = { width: { ideal: WIDTH }, height: { ideal: HEIGHT }, frameRate: { ideal: 30 } };
     this.video.srcObject = await navigator.mediaDevices.getUserMedia({ video: wanted });
+    this.video.srcObject.getVideoTracks()[0].addEventListener("ended", () => this.line.lost());
     await this.start();
+  }
+
+  /** Whether it is the webcam that plays. */
+  get webcam() {
+    return this.video.srcObject !== null;
   }
 
   /** One picture of what plays now, as JPEG. */
@@ -54,14 +59,15 @@ export class Stream {
   async start() {
     await this.video.play();
     this.video.hidden = false;
+    this.line.began();
     void this.run(this.running);
   }
 
   async run(turn) {
     let due = performance.now();
     while (turn === this.running) {
-      const picture = this.backlog() < BEHIND ? await this.picture() : null;
-      if (picture !== null && turn === this.running) this.send(picture);
+      const picture = this.line.backlog() < BEHIND ? await this.picture() : null;
+      if (picture !== null && turn === this.running) this.line.send(picture);
       due = Math.max(due + EVERY_MS, performance.now());
       await new Promise((next) => setTimeout(next, due - performance.now()));
     }

@@ -13,6 +13,7 @@ const at = (id) => document.getElementById(id);
 const words = new Words(WORDS);
 const visits = new Map();
 const list = new VisitList(at("list"), words, chosen);
+let shown; // id of the visit at the right
 let state = { link: null, present: null, calls: [], troubles: {} };
 let gone = null; // since when the bridge does not answer, in seconds
 let met = false;
@@ -70,15 +71,15 @@ function writeLink() {
   const { link, present } = state;
   const up = link?.state === "up";
   at("link").hidden = !link || gone !== null;
+  const named = words.say(up ? "link_up" : link?.state === "waiting" ? "link_waiting" : "link_lost", link ?? {});
   at("link").className = `state ${up ? "good" : link?.state === "waiting" ? "idle" : "care"}`;
   if (link) {
     at("link").title = link.reason; // for a technician
-    const said = words.say(up ? "link_up" : link.state === "waiting" ? "link_waiting" : "link_lost", link);
-    at("link").replaceChildren(make("b", { textContent: said }));
-    if (up) at("link").append(make("small", { textContent: words.say("link_up_since", { time: time(words, link.since) }) }));
+    const since = up ? [words.say("link_up_since", { time: time(words, link.since) })] : [];
+    fill("link", [named, ...since], (said, index) => make(index ? "small" : "b", { textContent: said }));
   }
   at("present").hidden = !present || gone !== null;
-  at("present").textContent = words.say("present");
+  fill("present", [words.say("present")], (said) => make("span", { textContent: said }));
 }
 
 function writeNotices() {
@@ -121,6 +122,8 @@ async function dismiss(button, call) {
 
 function writeVisit() {
   const visit = visits.get(list.selected);
+  if (visit?.id !== shown) at("visit").scrollTop = 0;
+  shown = visit?.id;
   if (visit) showVisit(at("visit"), words, visit);
   else if (visits.size) showNone(at("visit"), words.say("choose"), words.say("choose_how"));
   else {

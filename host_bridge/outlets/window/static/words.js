@@ -1,7 +1,7 @@
 // What the window says, in two languages. Codes of the bridge become keys: todo_..., ground_..., link_...
 
 const ja = {
-  title: "受付の窓",
+  title: "受付画面",
   visits: "受付",
   count: "{count}件",
   count_new: "{count}件・新着 {fresh}件",
@@ -12,10 +12,10 @@ const ja = {
   choose: "左の一覧から受付を選んでください",
   choose_how: "上下の矢印キーでも選べます。",
   demo: "デモ：登場する人と資格は架空です",
-  memory: "お名前と資格はこの画面と受付ソフトのメモリにだけあり、24時間で消えます",
-  no_token: "この画面を開く鍵がありません",
-  no_token_how: "鍵の付いたアドレスから開き直してください。アドレスは、この端末で次の命令を実行すると表示されます。",
-  no_token_bookmark: "表示されたアドレスを一度開くと、このブラウザーは鍵を覚えます。お気に入りにも登録できます。",
+  memory: "この画面はお名前と資格を保存しません（24時間で消えます）。レセコン用ファイルには、受け取られるまで残ります",
+  no_token: "この画面を開くためのアクセスキーがありません",
+  no_token_how: "アクセスキーの付いたアドレスから開き直してください。アドレスは、この端末で次のコマンドを実行すると表示されます。",
+  no_token_bookmark: "表示されたアドレスを一度開くと、このブラウザーはアクセスキーを覚えます。お気に入りにも登録できます。",
 
   link_waiting: "リーダーを待っています",
   link_up: "リーダー {reader} につながっています",
@@ -55,7 +55,7 @@ const ja = {
   todo_register: "利用登録の案内が必要です",
   todo_ask_for_certificate: "資格確認書で確認してください",
   todo_look_at_receipt_computer: "レセコンで確認してください",
-  todo_place_card_again: "カードを置き直してもらう",
+  todo_place_card_again: "カードを置き直してもらってください",
   todo_call_technician: "保守業者に連絡してください",
 
   why_wait: "資格の照会には数秒かかります。",
@@ -79,7 +79,7 @@ const ja = {
   ground_too_late: "確認から24時間を過ぎて届いたため、受け付けられませんでした。",
   ground_repeated: "この端末が始めた受付ではないか、同じ受付がもう届いています。",
   ground_damaged: "データが正しく届きませんでした。",
-  refusal_code: "記録の符号：{code}",
+  refusal_code: "記録コード：{code}",
   record: "届いた記録",
 
   insurance: "保険",
@@ -111,14 +111,14 @@ const ja = {
   until: "有効期限",
   lost: "資格喪失日",
 
-  consents: "情報を見てよいか（同意）",
+  consents: "情報提供への同意",
   consent_treatment_medicine: "診療・お薬の情報",
   consent_checkups: "健診の情報",
   consent_operations: "手術の情報",
   agreed: "同意",
   agreed_until: "{time} まで",
   not_agreed: "同意しない",
-  consents_none: "たずねた項目はありません",
+  consents_none: "確認した項目はありません",
   consents_asking: "確認中",
 
   confirmed: "本人確認",
@@ -153,7 +153,7 @@ const en = {
   choose: "Choose a visit from the list",
   choose_how: "The up and down arrow keys work too.",
   demo: "Demo: people and eligibility are invented",
-  memory: "Names and insurance are held in memory only, and are gone after 24 hours",
+  memory: "This page stores no names and no insurance (gone after 24 hours). They stay in the receipt computer's file until it is taken",
   no_token: "This page needs its key",
   no_token_how: "Open it from the address that holds the key. This command prints the address on this terminal:",
   no_token_bookmark: "Once that address has been opened, this browser remembers the key. You can bookmark the page, too.",
