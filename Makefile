@@ -15,7 +15,6 @@ define AS_ROOT
 as_root() { \
 	local result=0; \
 	if [ "$$(id -u)" = 0 ]; then "$$@"; return; fi; \
-	command -v sudo >/dev/null || { echo "$@: needs root for namespaces of its own, and there is no sudo" >&2; exit 1; }; \
 	sudo -E env PYTHONDONTWRITEBYTECODE=1 "$$@" || result=$$?; \
 	sudo chown -R "$$(id -u):$$(id -g)" $$(ls -d build board/demo/pictures .hypothesis .pytest_cache 2>/dev/null); \
 	return $$result; \
@@ -28,26 +27,26 @@ PACKAGES := ca-certificates python3-venv python3-dev gcc libc6-dev pkg-config li
 # On top of that for the tests: other people's programs that read our card, and a browser for the pages.
 TEST_PACKAGES := opensc openssl chromium
 
-.PHONY: help setup demo test bench-demo pictures check models lock clean folder system system-test portraits
+.PHONY: help setup demo test bench-demo pictures check models lock clean folder may-be-root system system-test portraits
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: folder system .venv/.installed models portraits ## Install what is missing: system packages, .venv, models, portraits
 
-demo: setup ## The virtual reader in a browser (PORT=8740), or scripted visits (HEADLESS=1); FACES, CARD: see README.md
+demo: may-be-root setup ## The virtual reader in a browser (PORT=8740), or scripted visits (HEADLESS=1); FACES, CARD: see README.md
 	@$(AS_ROOT); as_root $(PYTHON) -m board.demo --out build/demo $(if $(HEADLESS),--headless) \
 		$(if $(PORT),--port $(PORT)) \
 		$(if $(FACES),--faces "$(FACES)") $(if $(CARD),--card "$(CARD)" --number-b "$(NUMBER_B)" --pin "$(PIN)") \
 		$(if $(AUTHORITY),--authority "$(AUTHORITY)")
 
-test: setup system-test .venv/.installed-dev ## Run all tests that need no hardware (TESTS=tests/card: only those)
+test: may-be-root setup system-test .venv/.installed-dev ## Run all tests that need no hardware (TESTS=tests/card: only those)
 	@$(AS_ROOT); as_root $(PYTHON) -m pytest --junit-xml=build/test/report.xml $(TESTS)
 
-bench-demo: setup system-test .venv/.installed-dev ## Measure the page: pictures a second, touch to picture
+bench-demo: may-be-root setup system-test .venv/.installed-dev ## Measure the page: pictures a second, touch to picture
 	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/demo $(PYTHON) tests/demo/demo_bench.py
 
-pictures: setup system-test .venv/.installed-dev ## Draw the README's pictures anew, from the running program
+pictures: may-be-root setup system-test .venv/.installed-dev ## Draw the README's pictures anew, from the running program
 	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/demo $(PYTHON) tests/demo/demo_pictures.py board/demo/pictures
 
 check: folder system .venv/.installed-dev ## Format, lint, types, import rules
@@ -74,6 +73,9 @@ lock: folder ## Pin the requirements anew, with hashes
 clean: ## Remove all that make made
 	rm -rf build .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find board firmware host_bridge models tests -name __pycache__ -prune -exec rm -rf {} +
+
+may-be-root:
+	@[ "$$(id -u)" = 0 ] || command -v sudo >/dev/null || { echo "setup: neither root nor sudo: namespaces for the PC/SC daemon need one of them" >&2; exit 1; }
 
 folder:
 	@mkdir -p build 2>/dev/null && [ -w build ] || { echo "setup: cannot write to $(CURDIR)/build" >&2; exit 1; }

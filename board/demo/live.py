@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from board.contracts import Frame
-from board.demo.cards import PIN_CARD, IssuedCards
+from board.demo.cards import FACE_CARD, PIN_CARD, IssuedCards
 from board.demo.page.app import reader_page
 from board.demo.page.viewer import Screen
 from board.demo.portraits import before_camera, chip_photo, load_faces
@@ -25,7 +25,6 @@ from board.demo.visits import empty_room
 from board.demo.wallet import Wallet
 from board.demo.world import Sight, World
 from board.profiles import load_profile
-from board.sim.card.issue import personas
 from board.sim.dock import Dock
 from host_bridge.outlets.window.address import read as window_address
 from host_bridge.web.server import LocalServer, address, listen
@@ -75,8 +74,8 @@ async def live(out: Path, models: Path, faces_folder: Path | None, port: int, sa
 
 
 def photos_of(patient: bytes, other: bytes) -> Mapping[str, bytes]:
-    """JP2 by persona: the patient's face on every card but one, so that each can be tried with a face."""
-    return {**dict.fromkeys(personas().keys() - {Wallet.OWN}, patient), PIN_CARD: other}
+    """JP2 by persona, for the cards that a face is compared with."""
+    return {FACE_CARD: patient, "pin_locked": patient, PIN_CARD: other}
 
 
 def side_by_side(left: Frame, right: Frame) -> Frame:

@@ -37,11 +37,12 @@ class Program:
         self._process = await asyncio.create_subprocess_exec(
             *line,
             stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
             env=self._environment,
             start_new_session=True,  # Ctrl-C is for the demo, which ends its programs in order
         )
-        if self._process.stdout is not None:
-            self._following = asyncio.create_task(self._follow(self._process.stdout))
+        if self._process.stdout is not None and self._process.stderr is not None:
+            self._following = asyncio.create_task(self._follow(self._process.stdout, self._process.stderr))
 
     async def end(self) -> None:
         """SIGTERM, and wait; one that does not end by itself is killed."""
@@ -74,11 +75,19 @@ class Program:
             why = "has ended" if ended in done else f"is not ready after {READY_S:.0f} s"
             raise StageFault(f"{self.name} {why}; its last words are above")
 
-    async def _follow(self, stream: asyncio.StreamReader) -> None:
-        await self.log.follow(stream)
+    async def _follow(self, events: asyncio.StreamReader, words: asyncio.StreamReader) -> None:
+        await asyncio.gather(self.log.follow(events), _pass_on(words))
         self.on_end()
 
     async def _ended(self) -> None:
         if self._process is not None and self._following is not None:
             await self._process.wait()
             await self._following
+
+
+async def _pass_on(words: asyncio.StreamReader) -> None:
+    """What a program says on standard error, but for what TensorFlow Lite tells of itself at every start."""
+    while line := await words.readline():
+        if not line.startswith(b"INFO: Created TensorFlow Lite"):
+            sys.stderr.buffer.write(line)
+            sys.stderr.buffer.flush()

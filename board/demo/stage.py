@@ -1,6 +1,7 @@
 """Sets the demo's stage: keys, cards and people, then every program of the house, each a process of its own."""
 
 import asyncio
+import fcntl
 import json
 import shutil
 import sys
@@ -8,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import BinaryIO, Generic, TypeVar
 
 from cryptography import x509
 
@@ -109,8 +110,9 @@ async def set_stage(
     """
     out, folders = plan.out, Folders(plan.out)
     say("鍵・カード・登録の用意 / making keys, cards and a pairing")
-    await asyncio.to_thread(make_world, folders, plan)
     async with AsyncExitStack() as stack:
+        stack.enter_context(await asyncio.to_thread(make_room, out))
+        await asyncio.to_thread(make_world, folders, plan)
         say("PC/SCデーモンと仮想カード / PC/SC daemon and virtual card")
         daemon = await stack.enter_async_context(PcscDaemon(out / "pcsc"))
         cards = await lay_cards(daemon, folders)
@@ -129,18 +131,34 @@ async def set_stage(
         yield Stage(folders, dock, cards, cable, reader, bridge)
 
 
-def make_room(out: Path) -> None:
-    """An empty folder; what an earlier demo left there goes. Raises StageFault."""
+def make_room(out: Path) -> BinaryIO:
+    """An empty folder; what an earlier demo left there goes. The file that is returned locks it while it is open.
+
+    Raises StageFault.
+    """
     try:
-        if out.exists() and any(out.iterdir()) and not (out / MARK).exists():
-            raise StageFault(
-                f"{out} holds something that no demo left there: remove it, or give another folder (--out)"
-            )
+        if out.exists() and any(out.iterdir()):
+            if not (out / MARK).exists():
+                raise StageFault(
+                    f"{out} holds something that no demo left there: remove it, or give another folder (--out)"
+                )
+            locked(out / MARK).close()
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(mode=0o700, parents=True, exist_ok=True)  # its cards hold keys, its screens faces
-        (out / MARK).touch()
+        return locked(out / MARK)
     except OSError as error:
         raise StageFault(f"{out}: {error.strerror}; give a folder that can be written: --out") from error
+
+
+def locked(mark: Path) -> BinaryIO:
+    """A demo's mark, locked while it is open. Raises StageFault where another demo holds it, OSError."""
+    file = mark.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise StageFault(f"another demo runs in {mark.parent}: end it, or give another folder (--out)") from None
+    return file
 
 
 async def issued_cards(daemon: PcscDaemon, folders: Folders) -> IssuedCards:
@@ -155,7 +173,6 @@ async def issued_cards(daemon: PcscDaemon, folders: Folders) -> IssuedCards:
 
 def make_world(folders: Folders, plan: Plan) -> None:
     """Everything that is on disk before the first program starts. Raises StageFault, OSError."""
-    make_room(folders.out)
     authority = Authority.create()
     authority.save(folders.authority)
     issue_personas(folders.cards, authority, plan.photos)

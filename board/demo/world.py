@@ -49,6 +49,9 @@ class Sight(StrEnum):
     STALLED = "stalled"
 
 
+BROKEN = frozenset({Sight.UNPLUGGED, Sight.STALLED})
+
+
 class Power(StrEnum):
     """A program of the house, seen from its switch."""
 
@@ -95,6 +98,7 @@ class World:
         self._people = people
         self._screen = screen
         self._number_b: str | None = None  # of the card on the tray
+        self._before_fault: tuple[Sight, Frame | CameraFault] = (Sight.PATIENT, people[Sight.PATIENT])
         self._hands = asyncio.Lock()  # one thing after the other
         self._stall: asyncio.TimerHandle | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -110,6 +114,8 @@ class World:
                 raise Refused("tray_full")
             if persona not in self._wallet.personas:
                 raise Refused("no_such_card")
+            if persona == Wallet.OWN and self._wallet.surface_of(persona) is None:
+                raise Refused("make_it_first")
             try:
                 self._number_b = await self._stage.cards.place(persona, self._wallet.surface_of(persona))
             except (TrayRefused, OSError) as error:
@@ -171,11 +177,21 @@ class World:
             Sight.STREAM: CameraFault.STALLED,  # until its first picture
         }
         if sight in faults:
+            if self.state.sight not in BROKEN:
+                lasting = self.state.sight is not Sight.STREAM  # the browser ends one that nobody looks at
+                self._before_fault = (
+                    (self.state.sight, self._stage.dock.sees) if lasting else (Sight.NOBODY, self._people[Sight.NOBODY])
+                )
             self._see(sight, faults[sight])
         elif sight in self._people:
             self._see(sight, self._people[sight])
         else:
             raise Refused("not_understood")
+
+    def connect_camera(self) -> None:
+        """A camera that was unplugged or stalled sees again what it saw before."""
+        if self.state.sight in BROKEN:
+            self._see(*self._before_fault)
 
     async def look_at_picture(self, picture: bytes) -> None:
         """The person of a picture stands before the camera; a picture without a face is seen as it is."""

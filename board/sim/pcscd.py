@@ -104,9 +104,10 @@ class PcscDaemon:
     async def _answers(self, daemon: Process) -> None:
         while True:
             if daemon.returncode is not None:
+                last = (self._log.read_text("utf-8", "replace").splitlines() or ["no word"])[-1]
                 raise PcscdUnavailable(
-                    f"pcscd ended with status {daemon.returncode}, see {self._log}; "
-                    "in a container its namespaces need the capability CAP_SYS_ADMIN"
+                    f"pcscd ended with status {daemon.returncode} ({last}): its namespaces need root, in a container "
+                    "the capability CAP_SYS_ADMIN, in a chroot a root folder that is a mount point"
                 )
             try:
                 _, writer = await asyncio.open_unix_connection(self.socket)

@@ -459,3 +459,29 @@ def test_a_port_in_use_ends_in_one_line_that_says_what_to_do(demo: Demo, tmp_pat
         last = done.stderr.splitlines()[-1]
         assert last.startswith("demo: port ") and "PORT=" in last
         assert not (tmp_path / "out").exists()
+
+
+def test_a_second_demo_in_the_same_folder_leaves_the_first_one_alone(demo: Demo, visitor: Visitor) -> None:
+    line = [sys.executable, "-m", "board.demo", "--headless", "--out", str(demo.out)]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"demo: another demo runs in {demo.out}")
+    visitor.place("pin_person")
+    visitor.see_screen(METHOD.name)
+
+
+def test_a_camera_connected_again_sees_who_stood_there_before(visitor: Visitor) -> None:
+    visitor.do('[data-sight="other"]')
+    visitor.do('[data-act="eye_do_off"]')
+    visitor.do('[data-act="eye_do_on"]')
+    expect(visitor.page.locator('[data-sight="other"]')).to_have_attribute("aria-pressed", "true")
+    visitor.do('[data-sight="patient"]')
+
+
+def test_a_card_of_ones_own_has_to_be_made_before_it_can_be_placed(page: Page, tmp_path: Path) -> None:
+    with running_demo(tmp_path / "out") as other:
+        visitor = Visitor(page).open(other.reader)
+        visitor.do('[data-persona="your_card"]')
+        visitor.do("#place")
+        visitor.notice("先に、写真かウェブカメラで")
+        assert visitor.page.is_visible("#place")

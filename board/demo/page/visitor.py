@@ -1,7 +1,7 @@
 """One visitor at the page: what the browser says becomes fingers, keys, and hands in the world.
 
     {"do": "down", "finger": name, "x": px, "y": px}   {"do": "up", "finger": name}   {"do": "key", "key": Key value}
-    {"do": "place" | "unlock", "card": persona}        {"do": "lift" | "turn" | "slip" | "noise"}
+    {"do": "place" | "unlock", "card": persona}        {"do": "lift" | "turn" | "slip" | "noise" | "connect"}
     {"do": "look", "at": Sight value}                  {"do": "dim" | "plug" | "reader" | "bridge", "on": true | false}
 
 A binary message is a picture behind one byte, a `Sent`. What cannot be done is answered by {"notice": reason}, a finger
@@ -112,6 +112,9 @@ class Visitor:
                 await world.slip()
             case {"do": "noise"}:
                 await world.noise()
+                self._viewer.tell({"notice": "noise_made"})
+            case {"do": "connect"}:
+                world.connect_camera()
             case {"do": "look", "at": str(at)}:
                 sight = _one_of(Sight, at)
                 world.look_at(sight)

@@ -47,9 +47,10 @@ function phraseOf(event) {
   let key = `event_${event.event}`;
   const values = { ...event };
   if (event.event === "visit_ended") {
-    if (!event.verified && event.refused === null) return null;
+    const confirmed = event.verified && event.refused === null;
+    if (!confirmed && event.refused === null) return null;
     const scored = event.score !== null && event.method === "face";
-    key = `event_${event.verified ? "verified" : "refused"}${scored ? "_score" : ""}`;
+    key = `event_${confirmed ? "verified" : "refused"}${scored ? "_score" : ""}`;
     values.score = event.score?.toFixed(3);
     values.threshold = event.threshold?.toFixed(3);
   }

@@ -103,6 +103,7 @@ function show() {
 
 function showHint() {
   const now = hint();
+  part("hint").hidden = now === "";
   if (part("hint").textContent !== now) part("hint").textContent = now; // it is read aloud when it is set
 }
 
@@ -111,6 +112,7 @@ function hint() {
   if (state.reader === "off") return words.say("hint_off");
   if (state.reader === "starting") return words.say("hint_wait");
   if (state.card === null) return words.say("hint_start");
+  if (screen === "look_at_camera" && ["unplugged", "stalled"].includes(state.sight)) return words.say("hint_camera_broken");
   const pin = cards.find((card) => card.persona === state.card)?.pin;
   const keys = {
     choose_method: "hint_method",
@@ -205,6 +207,7 @@ async function fileChosen() {
   } else if (file.size >= FILE_CAP) {
     notice("file_too_large");
   } else {
+    if (fileFor === PHOTO) notice("card_making");
     await send(fileFor, file);
   }
 }
@@ -212,6 +215,7 @@ async function fileChosen() {
 async function photoByWebcam() {
   try {
     if (!stream.webcam) await stream.playWebcam();
+    notice("card_making");
     await send(PHOTO, await stream.picture());
   } catch {
     notice("no_webcam");

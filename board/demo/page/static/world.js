@@ -48,7 +48,7 @@ function eye(place, words, say) {
   const row = new Row(place, words, "eye");
   const freeze = row.button("eye_do_stall", () => say({ do: "look", at: "stalled" }));
   const unplug = row.button("eye_do_off", () => say({ do: "look", at: "unplugged" }));
-  const mend = row.button("eye_do_on", () => say({ do: "look", at: "patient" }));
+  const mend = row.button("eye_do_on", () => say({ do: "connect" }));
   return ({ sight }) => {
     const broken = sight === "unplugged" || sight === "stalled";
     row.show({ unplugged: "eye_off", stalled: "eye_stalled" }[sight] ?? "eye_on", broken);
