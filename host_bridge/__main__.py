@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import resource
 import signal
 import sys
 import threading
@@ -65,6 +66,7 @@ def main() -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Serve until SIGTERM or SIGINT. Raises what _UNUSABLE lists while starting."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # no core dump: memory here holds patients' names
     config = Config.load(options.config)
     identity = BridgeIdentity.load(config.identity)
     config.state.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
+ANSWER_S = 5.0
+
 
 class Cable:
     """A cable of its own process. Use as an async context manager; it begins plugged in."""
@@ -32,6 +34,10 @@ class Cable:
     async def __aexit__(self, *_: object) -> None:
         if self._process.stdin is not None:
             self._process.stdin.close()
+        await self._process.wait()
+
+    async def ended(self) -> None:
+        """Return once its process has ended."""
         await self._process.wait()
 
     async def plug(self) -> None:
@@ -66,9 +72,9 @@ class Cable:
         reader, writer = await asyncio.open_unix_connection(self._folder / "control")
         try:
             writer.write(json.dumps(command).encode() + b"\n")
-            answer: dict[str, Any] = json.loads(await reader.readline())
+            answer: dict[str, Any] = json.loads(await asyncio.wait_for(reader.readline(), ANSWER_S) or b"{}")
         finally:
             writer.close()
-        if "error" in answer:
-            raise ValueError(answer["error"])
+        if "plugged" not in answer:
+            raise OSError(answer.get("error", "the cable's process has gone"))
         return answer

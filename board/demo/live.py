@@ -55,6 +55,7 @@ async def live(out: Path, models: Path, faces_folder: Path | None, port: int, sa
             wallet = Wallet(stage.folders.cards, stage.folders.authority, plan.photos)
             world = World(stage, wallet, people, screen)
             narrate(stage, screen)
+            watching = asyncio.create_task(watch(stage, world, say))
             page = reader_page(dock, screen, world, wallet, window=window, portraits=faces_folder is None)
             server = LocalServer(page, listener, token, camera=True)
             serving = asyncio.create_task(server.run())
@@ -67,6 +68,7 @@ async def live(out: Path, models: Path, faces_folder: Path | None, port: int, sa
             except asyncio.CancelledError:
                 say("片付けています / putting everything away")
             finally:
+                watching.cancel()
                 server.stop()
                 await serving
     say("終わりました。何も動いていません / ended, nothing is left running")
@@ -83,6 +85,18 @@ def side_by_side(left: Frame, right: Frame) -> Frame:
     width = left.shape[1]
     quarter = width // 4
     return np.concatenate([left[:, quarter : quarter + width // 2], right[:, quarter : width - quarter]], axis=1)
+
+
+async def watch(stage: Stage[IssuedCards], world: World, say: Callable[[str], None]) -> None:
+    """Say it when a simulated part ends before the demo does."""
+    parts = [asyncio.create_task(part) for part in (stage.daemon.ended(), stage.cable.ended())]
+    try:
+        await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        world.part_ended()
+        say("仮想の部品が終わりました。起動し直してください / a simulated part has ended: start the demo again")
+    finally:
+        for part in parts:
+            part.cancel()
 
 
 def narrate(stage: Stage[IssuedCards], screen: Screen) -> None:

@@ -56,7 +56,7 @@ class Program:
 
     async def kill(self) -> None:
         """SIGKILL to it and all that it has started, as when the power goes, and wait."""
-        if self._process is not None:
+        if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         await self._ended()
@@ -76,8 +76,10 @@ class Program:
             raise StageFault(f"{self.name} {why}; its last words are above")
 
     async def _follow(self, events: asyncio.StreamReader, words: asyncio.StreamReader) -> None:
-        await asyncio.gather(self.log.follow(events), _pass_on(words))
-        self.on_end()
+        try:
+            await asyncio.gather(self.log.follow(events), _pass_on(words))
+        finally:
+            self.on_end()
 
     async def _ended(self) -> None:
         if self._process is not None and self._following is not None:

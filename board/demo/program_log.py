@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,12 @@ class ProgramLog:
 
     async def follow(self, stream: asyncio.StreamReader) -> None:
         """Read `stream` to its end."""
-        with self._file.open("ab") as kept:
+        with self._file.open("ab", buffering=0) as kept:
             while line := await stream.readline():
-                kept.write(line)
-                kept.flush()
+                try:
+                    kept.write(line)
+                except OSError as error:  # a full disk costs the file, not the program that is listened to
+                    print(f"demo: {self._file}: {error.strerror}", file=sys.stderr)
                 event = json.loads(line)
                 self.events.append(event)
                 self.on_event(event)

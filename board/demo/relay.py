@@ -215,6 +215,8 @@ def obey(relay: Relay, line: bytes) -> dict[str, Any]:
                 return {"error": "no such command"}
     except ValueError:
         return {"error": "not JSON"}
+    except OSError as error:
+        return {"error": str(error)}
     return relay.status()
 
 
@@ -224,11 +226,14 @@ async def run(folder: Path) -> None:
     relay = Relay(folder)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ValueError, ConnectionError):
+        try:
             while line := await reader.readline():
                 writer.write(json.dumps(obey(relay, line)).encode() + b"\n")
                 await writer.drain()
-        writer.close()
+        except (ValueError, ConnectionError):
+            pass  # the other end has gone, or sent a line beyond the cap
+        finally:
+            writer.close()
 
     control = folder / "control"
     control.unlink(missing_ok=True)

@@ -93,6 +93,7 @@ class Stage(Generic[C]):
     """The reader, the bridge and everything around them, running."""
 
     folders: Folders
+    daemon: PcscDaemon
     dock: Dock
     cards: C
     cable: Cable
@@ -128,7 +129,7 @@ async def set_stage(
             await program.start()
             stack.push_async_callback(program.end)
             await program.wait(ready)
-        yield Stage(folders, dock, cards, cable, reader, bridge)
+        yield Stage(folders, daemon, dock, cards, cable, reader, bridge)
 
 
 def make_room(out: Path) -> BinaryIO:

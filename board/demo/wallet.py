@@ -38,16 +38,19 @@ class Wallet:
         """EF 0002 of a card where it is not the one in its folder."""
         return self._own_surface if persona == self.OWN else None
 
-    def make_own(self, picture: Image.Image) -> None:
-        """Put the face in `picture` on the visitor's own card, signed by the authority; nothing is written to disk.
+    def made_own(self, picture: Image.Image) -> tuple[bytes, bytes]:
+        """The face in `picture` as photo and EF 0002 of the visitor's own card, signed by the authority.
 
         Raises PortraitError, and ValueError for a photo that does not fit.
         """
         photo = chip_photo(picture)
         card_key = CardData.load(self._cards / self.OWN).card_key.public_key()
         person = person_of(self.personas[self.OWN])
-        self._own_surface = surface_file(person, photo, card_key, self._authority.signer_key)
-        self._photos[self.OWN] = photo
+        return photo, surface_file(person, photo, card_key, self._authority.signer_key)
+
+    def take_own(self, made: tuple[bytes, bytes]) -> None:
+        """Have the visitor's own card be one of `made_own`; nothing is written to disk."""
+        self._photos[self.OWN], self._own_surface = made
 
     def unlock(self, persona: str) -> None:
         """Fill the PIN's tries up."""

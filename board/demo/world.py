@@ -20,8 +20,10 @@ from board.demo.wallet import Wallet
 from board.sim.card.server import TrayRefused
 
 CAMERA_SIZE = (640, 480)
-PICTURE_CAP = 60_000_000
-"""Pixels of a picture that a visitor may give."""
+PICTURE_CAP = 24_000_000
+"""Pixels of a picture that a visitor may give; a JPEG is made smaller while it is decoded."""
+ENOUGH = (2048, 2048)
+"""A JPEG is decoded no larger than it takes to have this many pixels both ways."""
 FORMATS = ("JPEG", "PNG", "WEBP")
 """What is decoded; others of Pillow's decoders run programs, or keep files of their own."""
 DARK = 0.12
@@ -83,6 +85,8 @@ class State:
     reader: Power = Power.STARTING
     """On once it has put a picture on its screen."""
     bridge: Power = Power.ON
+    broken: bool = False
+    """A simulated part has ended."""
 
 
 class World:
@@ -100,6 +104,7 @@ class World:
         self._number_b: str | None = None  # of the card on the tray
         self._before_fault: tuple[Sight, Frame | CameraFault] = (Sight.PATIENT, people[Sight.PATIENT])
         self._hands = asyncio.Lock()  # one thing after the other
+        self._eyes = asyncio.Lock()  # one picture at a time: they are large, and the detector is one
         self._stall: asyncio.TimerHandle | None = None
         self._watching: asyncio.Task[None] | None = None
         stage.dock.sees = people[Sight.PATIENT]
@@ -159,14 +164,20 @@ class World:
 
     async def make_card(self, photo: bytes) -> None:
         """Give the visitor's own card another photo; it is kept in memory alone."""
+        if self.state.card == Wallet.OWN:
+            raise Refused("lift_first")
+        if self._eyes.locked():
+            raise Refused("one_picture")
+        async with self._eyes:
+            picture = await asyncio.to_thread(_opened, photo)
+            try:
+                made = await asyncio.to_thread(self._wallet.made_own, picture)
+            except (PortraitError, ValueError) as error:
+                raise Refused("no_face_in_photo") from error
         async with self._hands:
             if self.state.card == Wallet.OWN:
                 raise Refused("lift_first")
-            picture = await asyncio.to_thread(_opened, photo)
-            try:
-                await asyncio.to_thread(self._wallet.make_own, picture)
-            except (PortraitError, ValueError) as error:
-                raise Refused("no_face_in_photo") from error
+            self._wallet.take_own(made)
         self._screen.tell({"cards": self._wallet.shown()})
 
     def look_at(self, sight: Sight) -> None:
@@ -195,7 +206,9 @@ class World:
 
     async def look_at_picture(self, picture: bytes) -> None:
         """The person of a picture stands before the camera; a picture without a face is seen as it is."""
-        async with self._hands:
+        if self._eyes.locked():
+            raise Refused("one_picture")
+        async with self._eyes:
             opened = await asyncio.to_thread(_opened, picture)
             self._see(Sight.PICTURE, await asyncio.to_thread(_before_camera, opened))
 
@@ -222,10 +235,15 @@ class World:
 
     async def noise(self) -> None:
         """Interference: random bytes on the cable, both ways."""
-        try:
-            await self._stage.cable.noise(_NOISE)
-        except OSError as error:
-            raise Refused("cable_fault") from error
+        async with self._hands:
+            try:
+                await self._stage.cable.noise(_NOISE)
+            except OSError as error:
+                raise Refused("cable_fault") from error
+
+    def part_ended(self) -> None:
+        """A simulated part, the card's daemon or the cable, has ended: only a new start of the demo brings it back."""
+        self._change(broken=True)
 
     async def switch_reader(self, on: bool) -> None:
         """The reader's power, without any warning."""
@@ -299,6 +317,7 @@ def _opened(content: bytes, size: tuple[int, int] | None = None) -> Image.Image:
     """An RGB picture, upright, of `size` where one is given. Raises Refused."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+            picture.draft("RGB", ENOUGH)
             if picture.width * picture.height > PICTURE_CAP:
                 raise Refused("picture_too_large")
             if size not in (None, picture.size):

@@ -78,6 +78,15 @@ class PcscDaemon:
     async def __aexit__(self, *exc: object) -> None:
         await self._stop()
 
+    async def ended(self) -> None:
+        """Return once the daemon, or a card that it was given, has ended."""
+        parts = [asyncio.create_task(one.wait()) for one in (self._daemon, *self._cards) if one is not None]
+        try:
+            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for part in parts:
+                part.cancel()
+
     async def start_card(self, argv: Sequence[str]) -> Process:
         """Start a virtual card where vpcd can be reached: `python -m board.sim.card ...`."""
         if self._daemon is None:

@@ -22,6 +22,9 @@ from firmware.screens.look import Look
 from firmware.screens.reception_called import ReceptionCalled
 from firmware.screens.still_there import StillThere
 
+KEYS_AHEAD = 16
+"""Keys that may wait to be looked at; more than a hand meant are not taken."""
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -113,7 +116,8 @@ class Patient:
         """Note when each finger or key comes down, whatever else is going on."""
         while True:
             given = await part.next()
-            self._inputs.put_nowait((time.monotonic(), given))
+            if isinstance(given, Point) or self._inputs.qsize() < KEYS_AHEAD:
+                self._inputs.put_nowait((time.monotonic(), given))
 
     async def _judge(self) -> None:
         """Do what each of them asks for."""
@@ -137,8 +141,8 @@ class Patient:
         """The area that a key takes on the screen, or None where it only moves the frame."""
         if key.isdigit() or key is Key.ERASE:
             return key.value if key.value in drawn.areas else None
-        if key is Key.ENTER and (self._focus is not None or "next" in drawn.areas):
-            return self._focus or "next"
+        if key is Key.ENTER:  # takes what is in the frame, and nothing that the patient has not moved to
+            return self._focus or ("next" if "next" in drawn.areas else None)
         areas = order(drawn)
         if not areas:
             return None

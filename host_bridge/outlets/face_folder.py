@@ -60,7 +60,10 @@ class FaceFolder:
         _sync(self.work)
 
     def names(self) -> frozenset[str]:
-        """What lies in the receipt computer's folder. Raises OSError, also where the folder itself is away."""
+        """What lies in the receipt computer's folder. Raises OSError, also where the folder itself is away, or only
+        its empty mount point is there."""
+        if self.face.stat().st_dev != self.work.stat().st_dev:
+            raise FileNotFoundError(f"{self.face} is not on the volume of {self.work}")
         return frozenset(os.listdir(self.face))
 
     def read(self, name: str, cap: int) -> bytes | None:

@@ -10,11 +10,13 @@ import hmac
 from collections.abc import Mapping
 from typing import Final
 
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PROTOCOL: Final = "kiosk"
 """The subprotocol that a websocket speaks here; the token stands beside it."""
+HELLO: Final = "/api/hello"
+"""Answered to whoever knows the token, and to nobody else."""
 BODY_CAP: Final = 65536
 """Bytes in the body of a request."""
 
@@ -60,6 +62,8 @@ class Guard:
         if refusal is not None:
             status, why = refusal
             return await PlainTextResponse(f"{why}\n", status)(scope, receive, send_guarded)
+        if scope["path"] == HELLO:
+            return await Response(status_code=204)(scope, receive, send_guarded)
         await self._app(scope, _capped(receive), send_guarded)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:

@@ -420,8 +420,31 @@ def test_every_reason_and_event_of_the_log_has_words_in_both_languages(visitor: 
 
 def test_without_the_token_there_is_nothing_to_see(demo: Demo, page: Page) -> None:
     page.goto(demo.reader.split("#")[0])
-    expect(page.locator("#veil")).to_contain_text("make demo")
+    expect(page.locator("#veil")).to_contain_text("アクセスキーがありません")
     assert page.get_attribute("#screen", "data-screen") is None
+
+
+def test_an_address_with_another_token_locks_nobody_out(demo: Demo, visitor: Visitor) -> None:
+    visitor.page.goto(demo.reader.split("#")[0] + "#mine")
+    visitor.see_screen("place_card")
+    visitor.page.reload()
+    visitor.see_screen("place_card")
+    visitor.faults.clear()  # the browser tells of the token that was refused
+
+
+def test_a_page_reloaded_while_a_card_is_laid_down_shows_it_on_the_tray(visitor: Visitor) -> None:
+    visitor.do("#place")
+    visitor.page.reload()
+    visitor.see_screen(METHOD.name)
+    expect(visitor.page.locator("#lift")).to_be_visible()
+
+
+def test_a_part_that_has_died_is_told_at_once(page: Page, tmp_path: Path) -> None:
+    with running_demo(tmp_path / "out") as other:
+        visitor = Visitor(page).open(other.reader)
+        (relay,) = (process for process, line in other.left_running().items() if "board.demo.relay" in line)
+        os.kill(relay, signal.SIGKILL)
+        expect(visitor.page.locator("#hint")).to_contain_text("仮想の部品が終わりました")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -50,9 +50,22 @@ async def test_enter_pressed_again_and_again_agrees_to_nothing_without_a_frame_i
     await rig.tap(METHOD, "pin")
     await rig.enter_pin("4321")
     await rig.see(CONSENTS.name)
-    await press(rig, Key.ENTER)
+    for _ in range(5):
+        rig.dock.press(Key.ENTER)
+    await press(rig, Key.FORWARD)
     assert rig.pictures[-1][1] == framed(CONSENTS.draw(LOOK), order(CONSENTS.draw(LOOK))[0], LOOK).image.tobytes()
-    assert rig.pictures[-1][0] == CONSENTS.name
+    assert rig.seen()[-1] == CONSENTS.name
+
+
+async def test_keys_held_down_keep_no_finger_waiting(rig: FlowRig) -> None:
+    rig.place("pin_person")
+    await rig.see(METHOD.name)
+    for _ in range(500):
+        rig.dock.press(Key.FORWARD)
+    shown = len(rig.pictures)
+    rig.touch(METHOD, "stop")
+    await rig.see("card_forgotten")
+    assert len(rig.pictures) - shown < 100
 
 
 async def test_the_frame_does_not_outlive_its_question(rig: FlowRig) -> None:

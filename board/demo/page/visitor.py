@@ -47,27 +47,31 @@ class Visitor:
         self._world = world
         self._fingers: set[str] = set()
         self._streams = False
+        self._doing: set[asyncio.Task[None]] = set()
 
     async def stay(self, socket: WebSocket) -> None:
         """Serve until the browser has gone; its fingers and its camera go with it."""
-        doing: set[asyncio.Task[None]] = set()
+        both = [asyncio.create_task(self._viewer.run()), asyncio.create_task(self._listen(socket))]
         try:
-            async with asyncio.TaskGroup() as tasks:
-                doing.add(tasks.create_task(self._viewer.run()))
-                while (message := await socket.receive())["type"] != "websocket.disconnect":
-                    # a slow hand holds up no finger; what does not wait is done at once and in order
-                    task = tasks.create_task(self._hear(message.get("text"), message.get("bytes")))
-                    doing.add(task)
-                    task.add_done_callback(doing.discard)
-                for task in doing:
-                    task.cancel()
-        except* WebSocketDisconnect:
-            pass
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            for one in both:
+                one.cancel()
             for finger in self._fingers:
                 self._dock.finger_up(finger)
             if self._streams and self._world.state.sight is Sight.STREAM:
                 self._world.look_at(Sight.NOBODY)
+        for ended in await asyncio.gather(*both, return_exceptions=True):
+            if isinstance(ended, Exception) and not isinstance(ended, WebSocketDisconnect):
+                raise ended
+
+    async def _listen(self, socket: WebSocket) -> None:
+        """A slow hand holds up no finger, and what it has begun it ends, though the browser may have gone; what does
+        not wait is done at once and in order."""
+        while (message := await socket.receive())["type"] != "websocket.disconnect":
+            task = asyncio.create_task(self._hear(message.get("text"), message.get("bytes")))
+            self._doing.add(task)
+            task.add_done_callback(self._doing.discard)
 
     async def _hear(self, text: str | None, content: bytes | None) -> None:
         try:

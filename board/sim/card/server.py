@@ -120,7 +120,7 @@ class TrayServer:
 
     async def control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client of the control socket."""
-        with suppress(ConnectionError, ValueError):  # a line beyond the cap ends the conversation
+        try:
             while line := await reader.readline():
                 try:
                     reply = {"ok": True} | await self._obey(json.loads(line))
@@ -128,9 +128,14 @@ class TrayServer:
                     reply = {"ok": False, "error": str(refused)}
                 except (ValueError, TypeError, KeyError) as error:
                     reply = {"ok": False, "error": f"not understood: {type(error).__name__}"}
+                except OSError as error:
+                    reply = {"ok": False, "error": str(error)}
                 writer.write(json.dumps(reply).encode() + b"\n")
                 await writer.drain()
-        writer.close()
+        except (ConnectionError, ValueError):
+            pass  # the other end has gone, or sent a line beyond the cap
+        finally:
+            writer.close()
 
     async def _obey(self, order: dict[str, Any]) -> dict[str, Any]:
         match order["do"]:

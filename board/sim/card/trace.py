@@ -1,6 +1,7 @@
 """A line for everything that happens to the chip, without anything that must not be kept: no PINs, no file contents."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 _SECRET_COMMANDS = frozenset((0x20, 0x21, 0x24, 0x2C))
@@ -23,7 +24,8 @@ class Trace:
 
     def event(self, text: str) -> None:
         """Anything else: placed, lifted, power."""
-        self._write(f"{datetime.now(UTC):%H:%M:%S.%f} {text}")
+        with suppress(OSError):  # a full disk costs the trace, not the card
+            self._write(f"{datetime.now(UTC):%H:%M:%S.%f} {text}")
 
 
 def masked(apdu: bytes) -> str:

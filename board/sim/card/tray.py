@@ -69,7 +69,9 @@ class Tray:
         reader, writer = await asyncio.open_unix_connection(self._socket)
         try:
             writer.write(json.dumps(order).encode() + b"\n")
-            line = await reader.readline()
+            line = await asyncio.wait_for(reader.readline(), 2 * PATIENCE_S)
+        except TimeoutError:
+            raise TrayRefused("the tray does not answer") from None
         finally:
             writer.close()
         if not line:

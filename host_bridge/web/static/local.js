@@ -4,19 +4,26 @@ const KEY = "token";
 
 const SILENCE_MS = 20000; // a server that sends nothing for so long, not even a heartbeat, is gone
 
-/** The token of the printed address: kept by this browser for this address, and taken out of the address bar. */
-function tokenOfAddress() {
-  const given = location.hash.slice(1);
-  if (given) {
-    localStorage.setItem(KEY, given);
-    history.replaceState(null, "", location.pathname);
-  }
-  return localStorage.getItem(KEY) ?? "";
-}
-
 addEventListener("hashchange", () => location.reload()); // a printed address pasted over this page
 
-export const token = tokenOfAddress();
+let token = "";
+
+/** Find the token that the server takes: that of the printed address, which is then kept by this browser and taken out
+ * of the address bar, or the one kept from before. Any page may lead here with a token of its own: a wrong one is
+ * forgotten, and the good one stays. False where the server takes none; throws where it does not answer. */
+export async function admitted() {
+  const given = location.hash.slice(1);
+  for (const candidate of new Set([given, localStorage.getItem(KEY) ?? ""])) {
+    if (!candidate) continue;
+    token = candidate;
+    if ((await ask("/api/hello")).ok) {
+      localStorage.setItem(KEY, token);
+      if (given) history.replaceState(null, "", location.pathname);
+      return true;
+    }
+  }
+  return false;
+}
 
 /** fetch() with the token. */
 export function ask(path, options = {}) {
@@ -46,7 +53,7 @@ export async function* events(path) {
   try {
     heard();
     const answer = await ask(path, { signal: silent.signal });
-    if (!answer.ok) throw new Refused(answer.status);
+    if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     for (;;) {
@@ -63,14 +70,6 @@ export async function* events(path) {
   } finally {
     clearTimeout(timer);
     silent.abort();
-  }
-}
-
-/** The server said no: 401 is a missing or old token. */
-export class Refused extends Error {
-  constructor(status) {
-    super(`refused: ${status}`);
-    this.status = status;
   }
 }
 

@@ -1,6 +1,6 @@
 // The virtual reader's page: one line to the server, and what a visitor sees and does with it.
 
-import { Words, line, make } from "/shared/local.js";
+import { Words, admitted, line, make } from "/shared/local.js";
 import { Events } from "/static/events.js";
 import { Panel, drawKeypad, followKeyboard } from "/static/panel.js";
 import { Stream } from "/static/stream.js";
@@ -21,6 +21,7 @@ let chosen = "adult";
 let state = null;
 let screen = "";
 let reached = false;
+let strange = false; // the server does not know this browser's token
 
 const say = (order) => {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(order));
@@ -44,7 +45,16 @@ const events = new Events(part("events"), words);
 let fileFor = PICTURE;
 const showWorld = buildWorld(part("sights"), part("faults"), words, say, { file: () => pickFile(PICTURE), webcam: showWebcam });
 
-function connect() {
+async function connect() {
+  try {
+    strange = !(await admitted());
+  } catch {
+    strange = false; // nobody answers
+    setTimeout(connect, RETRY_MS);
+    return;
+  }
+  show();
+  if (strange) return;
   socket = line("/reader");
   socket.addEventListener("message", ({ data }) => (typeof data === "string" ? hear(JSON.parse(data)) : panel.draw(data)));
   socket.addEventListener("close", () => {
@@ -109,6 +119,7 @@ function showHint() {
 
 function hint() {
   if (state === null || !reached) return "";
+  if (state.broken) return words.say("hint_broken");
   if (state.reader === "off") return words.say("hint_off");
   if (state.reader === "starting") return words.say("hint_wait");
   if (state.card === null) return words.say("hint_start");
@@ -174,7 +185,7 @@ function showTray() {
 }
 
 function showVeil() {
-  const why = !reached ? "veil_lost" : state?.reader === "off" ? "veil_off" : state?.reader === "starting" ? "veil_starting" : null;
+  const why = strange ? "veil_strange" : !reached ? "veil_lost" : state?.reader === "off" ? "veil_off" : state?.reader === "starting" ? "veil_starting" : null;
   part("veil").hidden = why === null;
   part("veil").classList.toggle("busy", why === "veil_starting");
   part("veil").firstElementChild.textContent = why === null ? "" : words.say(why);

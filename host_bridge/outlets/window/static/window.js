@@ -1,6 +1,6 @@
 // The window: one stream from the bridge, and what it says written where it belongs.
 
-import { Refused, Words, events, make, tell } from "/shared/local.js";
+import { Words, admitted, events, make, tell } from "/shared/local.js";
 import { time } from "./format.js";
 import { VisitList } from "./list.js";
 import { showNone, showVisit } from "./visit.js";
@@ -135,13 +135,13 @@ function writeVisit() {
 async function listen() {
   for (;;) {
     try {
+      const known = await admitted();
+      at("work").hidden = !known;
+      at("refused").hidden = known;
+      if (!known) return;
       for await (const change of events("/api/events")) follow(change);
-    } catch (fault) {
-      if (fault instanceof Refused && fault.status === 401) {
-        at("work").hidden = true;
-        at("refused").hidden = false;
-        return;
-      }
+    } catch {
+      // it does not answer: said below
     }
     gone ??= Date.now() / 1000;
     write();
