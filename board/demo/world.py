@@ -160,7 +160,10 @@ class World:
             raise Refused("lift_first")
         if persona not in self._wallet.personas:
             raise Refused("no_such_card")
-        self._wallet.unlock(persona)
+        try:
+            self._wallet.unlock(persona)
+        except OSError as error:
+            raise Refused("disk_fault") from error
 
     async def make_card(self, photo: bytes) -> None:
         """Give the visitor's own card another photo; it is kept in memory alone."""
