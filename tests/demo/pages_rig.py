@@ -1,5 +1,6 @@
 """The demo as `make demo` runs it, and a browser before it: what a visitor does and sees."""
 
+import hashlib
 import io
 import os
 import re
@@ -20,6 +21,7 @@ from board.demo.script import REACTION_S
 from board.profiles import load_profile
 from firmware.__main__ import look_of
 from firmware.screens.drawn import Screen
+from firmware.screens.look import Look
 
 CHROMIUM = "/usr/bin/chromium"
 QUIET = ("--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
@@ -40,6 +42,16 @@ def free_ports() -> int:
             except (OSError, OverflowError):
                 continue
             return port
+
+
+PIXELS = """async () => {
+  const canvas = document.getElementById("screen");
+  const rgba = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const rgb = rgba.filter((_, at) => at % 4 !== 3);
+  const hash = await crypto.subtle.digest("SHA-256", rgb);
+  return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}"""
+"""SHA-256 of what the canvas holds, as RGB."""
 
 
 class Demo:
@@ -188,3 +200,9 @@ class Visitor:
     def _asked(self, url: str) -> None:
         if not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")):
             self.faults.append(url)
+
+
+def shows(visitor: Visitor, screen: Screen, look: Look = LOOK) -> None:
+    """Wait until the canvas holds exactly what Pillow draws."""
+    wanted = hashlib.sha256(screen.draw(look).image.tobytes()).hexdigest()
+    visitor.page.wait_for_function(f"async () => await ({PIXELS})() === '{wanted}'")
