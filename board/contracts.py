@@ -104,6 +104,13 @@ class CardFault(Exception):
         self.reason = reason
 
 
+class CardInUse(CardFault):
+    """Another program holds the card, and did not let go of it in a few seconds."""
+
+    def __init__(self) -> None:
+        super().__init__("another program uses the card")
+
+
 class ReaderAbsent(Exception):
     """No PC/SC daemon, or no card reader attached to it. `advice` says what to do, for a technician."""
 
@@ -142,7 +149,7 @@ class CardReader(Protocol):
         """Return once no card lies on the tray."""
 
     async def connect(self) -> CardSession:
-        """Begin an exclusive session with the card that lies there. Raises CardGone, CardFault."""
+        """Begin an exclusive session with the card that lies there. Raises CardGone, CardInUse, CardFault."""
 
     async def close(self) -> None: ...
 

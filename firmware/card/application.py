@@ -19,7 +19,12 @@ SIGNATURE_CAP: Final = 512
 
 _SHORT_CHUNK: Final = 251
 """With status word and framing it fits one 256-byte frame of ISO/IEC 14443-4; 256 would need a second."""
+_LEAST_CHUNK: Final = 64
+"""A card that gives less where there is more would keep a patient waiting."""
+_SHORT_FILE_ID: Final = 0x80
+"""P1 of READ BINARY: its low five bits name the file (ISO/IEC 7816-4 section 7.2.3)."""
 _BY_NAME, _BY_FILE_ID, _NO_FCI = 0x04, 0x02, 0x0C
+_READ: Final = (SW.SUCCESS, SW.END_OF_FILE_REACHED)
 
 
 class Application:
@@ -28,6 +33,8 @@ class Application:
     def __init__(self, session: CardSession, aid: bytes) -> None:
         """Select it. Raises NotMyNumberCard if the card has no such application."""
         self._session = session
+        self.extended = session.extended
+        """Whether reader and card have both been found to take extended APDUs, as far as is known."""
         select = Command(Ins.SELECT, _BY_NAME, _NO_FCI, aid)
         answer = exchange(session, select)
         if answer.sw == SW.NO_PRECISE_DIAGNOSIS:  # some cards answer so to the first command after power-up
@@ -40,49 +47,66 @@ class Application:
 
     def _read_object(self, ef: int, cap: int) -> bytes:
         """The one BER-TLV object in a file, without the padding after it; at most `cap` bytes."""
-        self._select(ef)
-        content = self._read(ef, 0, tlv.HEADER_SIZE)
+        content = self._read_start(ef, _SHORT_CHUNK)
         try:
             size = tlv.object_size(content)
         except ValueError:
             raise CardDamaged(f"length of {ef:04X}") from None
-        if not len(content) <= size <= cap:
+        if size > cap:
             raise CardDamaged(f"size of {ef:04X}")
-        return content + self._read(ef, len(content), size - len(content))
-
-    def _read(self, ef: int, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes of the current file."""
-        content = bytearray()
-        while len(content) < length:
-            position = offset + len(content)
-            wanted = length - len(content)
-            if wanted > SHORT_LE and not self._session.extended:
-                wanted = _SHORT_CHUNK
-            data = self._must(
-                Command(Ins.READ_BINARY, position >> 8, position & 0xFF, le=wanted), f"read {ef:04X}"
-            ).data
-            if not 0 < len(data) <= wanted:
+        while len(content) < size:
+            wanted = size - len(content)
+            more = self._read_at(ef, len(content), wanted)
+            if len(more) < min(wanted, _LEAST_CHUNK):
                 raise CardDamaged(f"read {ef:04X}")
-            content += data
-        return bytes(content)
+            content += more
+        return content[:size]
 
-    def _tries(self, ef: int, limit: int) -> int:
-        """Tries left for a PIN, without spending one; `limit` where it stands verified."""
+    def _read_start(self, ef: int, length: int) -> bytes:
+        """The first bytes of a file, at most `length` (up to 256), fewer where the file is shorter. Selects it.
+
+        By short file identifier, which saves a command; by SELECT for a card that does not know those.
+        """
+        answer = exchange(self._session, Command(Ins.READ_BINARY, _SHORT_FILE_ID | ef, 0, le=length))
+        if answer.sw in (*_READ, SW.SECURITY_STATUS_NOT_SATISFIED):
+            return _data(answer, ef, length)
         self._select(ef)
-        answer = exchange(self._session, Command(Ins.VERIFY, 0x00, CURRENT_EF))
-        return limit if answer.sw == SW.SUCCESS else _tries_left(answer, ef)
+        return self._read_at(ef, 0, length)
+
+    def _read_at(self, ef: int, offset: int, length: int) -> bytes:
+        """Some bytes of the current file, at least one, at most `length`, from `offset` on."""
+        if self.extended and length > SHORT_LE:
+            answer = exchange(self._session, Command(Ins.READ_BINARY, offset >> 8, offset & 0xFF, le=length))
+            if answer.sw in _READ:
+                return _data(answer, ef, length)
+            self.extended = False  # a card without extended APDUs says so in many ways
+        length = min(length, _SHORT_CHUNK)
+        return _data(
+            exchange(self._session, Command(Ins.READ_BINARY, offset >> 8, offset & 0xFF, le=length)), ef, length
+        )
+
+    def _query(self, ef: int) -> Response:
+        """Ask how a PIN stands, without spending a try."""
+        self._select(ef)
+        return exchange(self._session, Command(Ins.VERIFY, 0x00, CURRENT_EF))
 
     def _verify(self, ef: int, secret: bytes) -> int | None:
         """Present a PIN: None if it is right, else the tries left."""
         self._select(ef)
         answer = exchange(self._session, Command(Ins.VERIFY, 0x00, CURRENT_EF, secret))
-        return None if answer.sw == SW.SUCCESS else _tries_left(answer, ef)
+        if answer.sw == SW.SUCCESS:
+            return None
+        if answer.sw in (SW.AUTHENTICATION_METHOD_BLOCKED, SW.REFERENCE_DATA_NOT_USABLE):
+            return 0
+        if answer.tries_left is None:
+            raise CardDamaged(f"verify {ef:04X}", answer.sw)
+        return answer.tries_left
 
-    def _sign(self, digest_info: bytes, key: int) -> bytes:
-        """PKCS #1 v1.5 over `digest_info` as it is; `key` is the P2 that names the key."""
-        if not 0 < len(digest_info) <= SIGN_CAP:
-            raise ValueError(f"DigestInfo of {len(digest_info)} bytes")
-        command = Command(Ins.PERFORM_SECURITY_OPERATION, 0x00, key, digest_info, le=SHORT_LE, cla=0x80)
+    def _sign(self, data: bytes, key: int) -> bytes:
+        """Have the key that P2 `key` names sign `data`, 1 to 245 bytes: with an RSA key PKCS #1 v1.5 as they are."""
+        if not 0 < len(data) <= SIGN_CAP:
+            raise ValueError(f"{len(data)} bytes to sign")
+        command = Command(Ins.PERFORM_SECURITY_OPERATION, 0x00, key, data, le=SHORT_LE, cla=0x80)
         signature = self._must(command, "sign").data
         if not 0 < len(signature) <= SIGNATURE_CAP:
             raise CardDamaged("sign")
@@ -95,9 +119,9 @@ class Application:
         return answer
 
 
-def _tries_left(answer: Response, ef: int) -> int:
-    if answer.sw in (SW.AUTHENTICATION_METHOD_BLOCKED, SW.REFERENCE_DATA_NOT_USABLE):
-        return 0
-    if answer.tries_left is None:
-        raise CardDamaged(f"verify {ef:04X}", answer.sw)
-    return answer.tries_left
+def _data(answer: Response, ef: int, length: int) -> bytes:
+    if answer.sw not in _READ:
+        raise CardDamaged(f"read {ef:04X}", answer.sw)
+    if not 0 < len(answer.data) <= length:
+        raise CardDamaged(f"read {ef:04X}")
+    return answer.data

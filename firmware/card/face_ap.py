@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Final
 
 from board.contracts import CardSession
+from firmware.card.apdu import SW
 from firmware.card.application import FILE_CAP, Application
 from firmware.card.medium import CardDamaged
 from firmware.token import tlv
@@ -55,7 +56,7 @@ class Surface:
     """What is printed on the card, as far as a visit needs it; not yet checked against its signature."""
 
     photo: bytes
-    """JPEG 2000 in JP2."""
+    """JPEG 2000 in JP2; nothing on a card without one, an infant's say."""
     group1: bytes
     """DF22, DF23 and DF24, tags and lengths included: birth date, sex, card key."""
     group2_hash: bytes
@@ -73,6 +74,18 @@ class CardSurfaceAp(Application):
         """Select it. Raises NotMyNumberCard, CardGone, CardFault."""
         super().__init__(session, AID)
 
+    def number_b_tries(self) -> int:
+        """Tries left for number B. Spends none."""
+        answer = self._query(_NUMBER_B)
+        match answer.sw:
+            case SW.SUCCESS:  # it stands verified
+                return NUMBER_B_TRIES
+            case SW.AUTHENTICATION_METHOD_BLOCKED | SW.REFERENCE_DATA_NOT_USABLE:
+                return 0
+        if answer.tries_left is None:
+            raise CardDamaged(f"tries of {_NUMBER_B:04X}", answer.sw)
+        return answer.tries_left
+
     def verify_number_b(self, digits: str) -> NumberBOk | NumberBWrong | NumberBBlocked:
         """Present number B, 14 digits; a wrong one spends a try, and none is spent where few are left.
 
@@ -80,7 +93,7 @@ class CardSurfaceAp(Application):
         """
         if len(digits) != NUMBER_B_LENGTH or not (digits.isascii() and digits.isdigit()):
             raise ValueError("14 digits expected")
-        tries_left = self._tries(_NUMBER_B, NUMBER_B_TRIES)
+        tries_left = self.number_b_tries()
         if tries_left < TRIES_KEPT:
             return NumberBBlocked(tries_left)
         after = self._verify(_NUMBER_B, digits.encode())

@@ -1,11 +1,13 @@
 """公的個人認証AP: the user-authentication certificate, its PIN and its key."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
 from board.contracts import CardSession
+from firmware.card.apdu import SW
 from firmware.card.application import CURRENT_EF, Application
-from firmware.card.medium import NotMyNumberCard
+from firmware.card.medium import CardDamaged, Medium, NotMyNumberCard
 
 AID: Final = bytes.fromhex("D392F000260100000001")
 PIN_TRIES: Final = 3
@@ -17,8 +19,19 @@ _TOKEN_INFORMATION: Final = 0x0006
 _AUTHENTICATION_CERTIFICATE: Final = 0x000A
 _AUTHENTICATION_KEY: Final = 0x0017
 _AUTHENTICATION_PIN: Final = 0x0018
-_PLASTIC_CARD: Final = b"JPKIAPICCTOKEN"
-"""How the label in EF 0006 begins on a card; a smartphone bears another one (observed)."""
+_LABEL_SIZE: Final = 32
+
+
+@dataclass(frozen=True)
+class PinReady:
+    """There is a PIN, and it can be tried."""
+
+    tries_left: int
+
+
+@dataclass(frozen=True)
+class PinAbsent:
+    """The card has no PIN (顔認証マイナンバーカード): its holder is confirmed by face."""
 
 
 @dataclass(frozen=True)
@@ -28,32 +41,49 @@ class PinOk:
 
 @dataclass(frozen=True)
 class PinWrong:
-    """Refused; the municipal office unblocks a PIN that has no tries left."""
+    """Refused."""
 
     tries_left: int
 
 
 @dataclass(frozen=True)
 class PinBlocked:
-    """No tries left."""
+    """No tries left; the municipal office unblocks it."""
+
+
+PinState = PinReady | PinBlocked | PinAbsent
 
 
 class Jpki(Application):
     """公的個人認証AP, selected. Methods raise CardGone, CardFault, CardDamaged."""
 
-    def __init__(self, session: CardSession) -> None:
-        """Select it. Raises NotMyNumberCard, CardGone, CardFault, CardDamaged.
+    def __init__(self, session: CardSession, media: Collection[Medium] = (Medium.CARD,)) -> None:
+        """Select it on one of these `media`. Raises NotMyNumberCard, CardGone, CardFault, CardDamaged.
 
-        A smartphone that bears it counts as no card: this reader has no visit for one.
+        A visit takes plastic cards only: this reader has no visit for a smartphone.
         """
         super().__init__(session, AID)
-        self._select(_TOKEN_INFORMATION)
-        if self._read(_TOKEN_INFORMATION, 0, len(_PLASTIC_CARD)) != _PLASTIC_CARD:
+        self.medium = Medium.of(self._read_start(_TOKEN_INFORMATION, _LABEL_SIZE))
+        if self.medium not in media:
             raise NotMyNumberCard
 
-    def pin_tries(self) -> int:
-        """Tries left for the user-authentication PIN. Spends none."""
-        return self._tries(_AUTHENTICATION_PIN, PIN_TRIES)
+    def pin_state(self) -> PinState:
+        """How the user-authentication PIN stands. Spends no try.
+
+        What a card without a PIN answers is not published: "reference data not usable" and "not found" are taken so.
+        A blocked PIN answers 63C0 to this question (observed).
+        """
+        answer = self._query(_AUTHENTICATION_PIN)
+        match answer.sw:
+            case SW.SUCCESS:  # it stands verified
+                return PinReady(PIN_TRIES)
+            case SW.AUTHENTICATION_METHOD_BLOCKED | SW.VERIFICATION_FAILED:
+                return PinBlocked()
+            case SW.REFERENCE_DATA_NOT_USABLE | SW.REFERENCE_DATA_NOT_FOUND:
+                return PinAbsent()
+        if answer.tries_left is None:
+            raise CardDamaged(f"tries of {_AUTHENTICATION_PIN:04X}", answer.sw)
+        return PinReady(answer.tries_left)
 
     def verify_pin(self, pin: bytearray) -> PinOk | PinWrong | PinBlocked:
         """Present the PIN, four ASCII digits; the caller wipes it. A wrong one spends a try.
@@ -73,10 +103,10 @@ class Jpki(Application):
         """The user-authentication certificate, DER, without the padding of its file. Needs no PIN on a plastic card."""
         return self._read_object(_AUTHENTICATION_CERTIFICATE, CERTIFICATE_CAP)
 
-    def sign(self, digest_info: bytes) -> bytes:
-        """PKCS #1 v1.5 over `digest_info` (RFC 8017 section 9.2), 1 to 245 bytes, by the authentication key.
+    def sign(self, data: bytes) -> bytes:
+        """Have the authentication key sign `data`, 1 to 245 bytes: an RSA key a DigestInfo (RFC 8017 section 9.2).
 
         Needs the PIN verified. Raises ValueError for another length.
         """
         self._select(_AUTHENTICATION_KEY)
-        return self._sign(digest_info, CURRENT_EF)
+        return self._sign(data, CURRENT_EF)

@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from firmware.card.face_ap import NUMBER_B_LENGTH, CardSurfaceAp, NumberBBlocked, NumberBOk, Surface
-from firmware.card.jpki import PIN_LENGTH, Jpki, PinBlocked, PinOk
+from firmware.card.jpki import PIN_LENGTH, Jpki, PinBlocked, PinOk, PinReady
 from firmware.flows.face_worker import FaceUnavailable, FaceWorker, PhotoUnusable, Sight
 from firmware.flows.kiosk import Ended, Visit
 from firmware.screens.card_problem import CardProblem
@@ -174,7 +174,8 @@ async def by_pin(visit: Visit) -> Proof | str:
     patient, card = visit.kiosk.patient, visit.card
     with visit.outcome.timed("card"):
         jpki = await card.do(Jpki, card.session)
-        tries_left = await card.do(jpki.pin_tries)
+        state = await card.do(jpki.pin_state)
+    tries_left = state.tries_left if isinstance(state, PinReady) else 0
     wrong = False
     while tries_left > 0:
         pin = bytearray()

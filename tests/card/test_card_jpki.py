@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from firmware.card.face_ap import CardSurfaceAp
-from firmware.card.jpki import Jpki, PinBlocked, PinOk, PinWrong
+from firmware.card.jpki import Jpki, PinBlocked, PinOk, PinReady, PinWrong
 from firmware.card.medium import CardDamaged, NotMyNumberCard
 from firmware.token.evidence import digest_info, verify_authentication_certificate, verify_pin_signature
 
@@ -49,12 +49,12 @@ async def test_signature_without_the_pin_is_refused(bench, persona):
 async def test_wrong_pin_counts_down_and_the_right_one_restores_all_tries(bench, persona):
     holder = persona("adult")
     jpki = Jpki(await bench.place(holder.folder))
-    assert jpki.pin_tries() == 3
+    assert jpki.pin_state() == PinReady(3)
     assert jpki.verify_pin(bytearray(b"0000")) == PinWrong(2)
     assert jpki.verify_pin(bytearray(b"0001")) == PinWrong(1)
-    assert jpki.pin_tries() == 1
+    assert jpki.pin_state() == PinReady(1)
     assert jpki.verify_pin(holder.pin) == PinOk()
-    assert jpki.pin_tries() == 3
+    assert jpki.pin_state() == PinReady(3)
 
 
 async def test_third_wrong_pin_blocks_for_the_life_of_the_card(bench, persona):
@@ -66,7 +66,7 @@ async def test_third_wrong_pin_blocks_for_the_life_of_the_card(bench, persona):
     assert jpki.verify_pin(holder.pin) == PinBlocked()
     session.close()
     jpki = Jpki(await bench.again())
-    assert jpki.pin_tries() == 0
+    assert jpki.pin_state() == PinBlocked()
     assert jpki.verify_pin(holder.pin) == PinBlocked()
 
 
@@ -74,7 +74,7 @@ async def test_tries_spent_are_remembered_by_the_next_session(bench, persona):
     session = await bench.place(persona("adult").folder)
     Jpki(session).verify_pin(bytearray(b"0000"))
     session.close()
-    assert Jpki(await bench.again()).pin_tries() == 2
+    assert Jpki(await bench.again()).pin_state() == PinReady(2)
 
 
 async def test_closing_the_session_ends_the_verified_state(bench, persona):
@@ -90,7 +90,7 @@ async def test_closing_the_session_ends_the_verified_state(bench, persona):
 async def test_persona_with_locked_pin_is_blocked_from_the_start(bench, persona):
     holder = persona("pin_locked")
     jpki = Jpki(await bench.place(holder.folder))
-    assert jpki.pin_tries() == 0
+    assert jpki.pin_state() == PinBlocked()
     assert jpki.verify_pin(holder.pin) == PinBlocked()
 
 

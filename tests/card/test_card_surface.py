@@ -103,7 +103,7 @@ async def test_whole_visit_touches_neither_the_12_digit_number_nor_number_a(benc
     ap.issuer_certificate()
     ap.sign_with_card_key(b"challenge")
     jpki = Jpki(session)
-    jpki.pin_tries()
+    jpki.pin_state()
     jpki.verify_pin(holder.pin)
     jpki.sign(b"\x30" * 51)
     session.close()
@@ -112,8 +112,10 @@ async def test_whole_visit_touches_neither_the_12_digit_number_nor_number_a(benc
     assert selected == {
         "00A4040C0AD392F000260100000001",
         "00A4040C0AD3921000310001010402",
-        *(f"00A4020C02{ef:04X}" for ef in (0x0002, 0x0004, 0x0006, 0x000A, 0x0012, 0x0017, 0x0018)),
+        *(f"00A4020C02{ef:04X}" for ef in (0x0012, 0x0017, 0x0018)),
     }
+    by_short_id = {line.split()[1][:6] for line in lines if line.split()[1].startswith("00B08")}
+    assert by_short_id == {"00B082", "00B084", "00B086", "00B08A"}
     assert not [line for line in lines if "FORBIDDEN" in line]
     assert not [line for line in lines if holder.number_b in line or holder.number_b.encode().hex() in line.lower()]
 

@@ -7,7 +7,7 @@ import pytest
 from board.contracts import CardGone, ReaderAbsent
 from board.linux.pcsc import PcscReader
 from firmware.card.face_ap import CardSurfaceAp, NumberBOk
-from firmware.card.jpki import Jpki, PinOk
+from firmware.card.jpki import Jpki, PinOk, PinReady
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -117,7 +117,7 @@ async def test_restarted_daemon_is_found_again_by_the_same_reader(rig, reader, p
     await rig.tray.place(str(holder.folder))
     await asyncio.wait_for(reader.inserted(), 5)
     session = await reader.connect()
-    assert Jpki(session).pin_tries() == 3
+    assert Jpki(session).pin_state() == PinReady(3)
     session.close()
 
 
