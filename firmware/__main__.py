@@ -162,9 +162,9 @@ async def serve_patient(profile: Profile, options: argparse.Namespace) -> int:
         display = await DockDisplay.connect(options.dock, profile.screen.size)
         touch, keypad = await DockTouch.connect(options.dock), await DockKeypad.connect(options.dock)
         patient = Patient(display, touch, keypad, host, look_of(profile))
-        card_reader, card_face = PcscReader(profile.card_reader.name), DockCardFace(options.dock)
+        tray = PcscReader(profile.card_reader.name, extended=profile.card_reader.extended_apdus)
         light = StatusLight(profile.status_light)
-        kiosk = Kiosk(patient, card_reader, card_face, light, worker, host, anchors)
+        kiosk = Kiosk(patient, tray, DockCardFace(options.dock), light, worker, host, anchors)
         serving = asyncio.create_task(receive_patient(kiosk))
         others = [asyncio.create_task(caller.run()), asyncio.create_task(patient.run())]
         await asyncio.wait([serving, *others], return_when=asyncio.FIRST_COMPLETED)

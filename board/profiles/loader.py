@@ -99,7 +99,7 @@ def _camera(table: "_Table") -> CameraProfile:
 
 
 def _card_reader(table: "_Table") -> CardReaderProfile:
-    card_reader = CardReaderProfile(name=table.text("name", 128))
+    card_reader = CardReaderProfile(name=table.text("name", 128), extended_apdus=table.boolean("extended_apdus"))
     table.end()
     return card_reader
 

@@ -57,6 +57,8 @@ class CardReaderProfile:
 
     name: str
     """Part of the PC/SC reader names that belong to the tray."""
+    extended_apdus: bool
+    """Whether it passes APDUs of more than 256 bytes; what the reader itself says goes before this."""
 
 
 @dataclass(frozen=True)

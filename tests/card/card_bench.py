@@ -14,6 +14,7 @@ from board.sim.card.data import COUNTERS, CardData
 from board.sim.card.files import Counters
 from board.sim.card.trace import Trace
 from board.sim.card.tray import Tray
+from board.sim.card.vpcd import PORT
 from board.sim.pcscd import PcscDaemon
 from firmware.token.anchors import TrustAnchors
 
@@ -94,13 +95,24 @@ class Rig:
     async def start(self) -> None:
         await self.daemon.__aenter__()
         os.environ.update(self.daemon.environment)
-        argv = (sys.executable, "-m", "board.sim.card", "--control", self._folder / "tray", "--trace", self.trace_file)
-        await self.daemon.start_card([str(one) for one in argv])
-        await self.tray.served()
+        await self._serve(self._folder / "tray", "--trace", self.trace_file)
+
+    async def another_tray(self) -> Tray:
+        """A tray before vpcd's second slot, the reader `Virtual PCD 00 01`; it ends with the rig."""
+        socket = self._folder / "second"
+        if not socket.exists():
+            await self._serve(socket, "--port", PORT + 1)
+        return Tray(socket)
 
     async def stop(self) -> None:
         await self.daemon.__aexit__()
-        (self._folder / "tray").unlink(missing_ok=True)
+        for socket in ("tray", "second"):
+            (self._folder / socket).unlink(missing_ok=True)
+
+    async def _serve(self, socket: Path, *options: object) -> None:
+        argv = (sys.executable, "-m", "board.sim.card", "--control", socket, *options)
+        await self.daemon.start_card([str(one) for one in argv])
+        await Tray(socket).served()
 
 
 @dataclass

@@ -14,6 +14,7 @@ from card_bench import READER, Bench, DirectBench, Holder, Issued, PcscBench, Ri
 from board.linux.pcsc import PcscReader
 from board.sim.card.authority import Authority
 from board.sim.card.issue import issue_personas
+from board.sim.card.tray import Tray
 from firmware.token.anchors import TrustAnchors
 
 
@@ -54,6 +55,14 @@ async def rig(running_rig: Rig) -> AsyncIterator[Rig]:
     """The rig with an empty tray."""
     yield running_rig
     await running_rig.tray.lift()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def second_tray(rig: Rig) -> AsyncIterator[Tray]:
+    """The tray before vpcd's other slot."""
+    tray = await rig.another_tray()
+    yield tray
+    await tray.lift()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

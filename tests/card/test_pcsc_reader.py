@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
+from card_bench import READER
 
-from board.contracts import CardGone, ReaderAbsent
+from board.contracts import CardGone, CardInUse, ReaderAbsent
 from board.linux.pcsc import PcscReader
 from firmware.card.face_ap import CardSurfaceAp, NumberBOk
 from firmware.card.jpki import Jpki, PinOk, PinReady
@@ -76,10 +77,67 @@ async def test_session_is_exclusive(rig, reader, persona):
     await rig.tray.place(str(persona("adult").folder))
     await reader.inserted()
     session = await reader.connect()
-    with pytest.raises(Exception, match="8010000B"):
+    with pytest.raises(CardInUse):
         await reader.connect()
     session.close()
     (await reader.connect()).close()
+
+
+async def test_card_that_another_program_lets_go_of_in_time_is_read(rig, reader, persona):
+    await rig.tray.place(str(persona("adult").folder))
+    await reader.inserted()
+    others = await reader.connect()
+    waiting = asyncio.create_task(reader.connect())
+    assert not (await asyncio.wait({waiting}, timeout=0.5))[0]
+    others.close()
+    session = await asyncio.wait_for(waiting, 2)
+    assert Jpki(session).pin_state() == PinReady(3)
+    session.close()
+
+
+async def test_of_several_readers_the_one_with_the_card_is_served_until_it_is_lifted(rig, reader, second_tray, persona):
+    holder, other = persona("adult"), persona("pin_person")
+    await second_tray.place(str(other.folder))
+    await asyncio.wait_for(reader.inserted(), 2)
+    session = await reader.connect()
+    assert session.reader == "Virtual PCD 00 01"
+    await rig.tray.place(str(holder.folder))
+    assert Jpki(session).verify_pin(other.pin) == PinOk()
+    await second_tray.lift()
+    await asyncio.wait_for(reader.removed(), 2)
+    with pytest.raises(CardGone):
+        Jpki(session)
+    session.close()
+    await asyncio.wait_for(reader.inserted(), 2)
+    session = await reader.connect()
+    assert session.reader == "Virtual PCD 00 00"
+    assert Jpki(session).verify_pin(holder.pin) == PinOk()
+    session.close()
+
+
+async def test_another_card_laid_down_at_once_is_not_taken_for_the_first(rig, reader, persona):
+    await rig.tray.place(str(persona("adult").folder))
+    await reader.inserted()
+    (await reader.connect()).close()
+    await rig.tray.lift()
+    await rig.tray.place(str(persona("pin_person").folder))
+    await asyncio.wait_for(reader.removed(), 1)  # though a card has lain there again for a while
+    await reader.inserted()
+    (await reader.connect()).close()
+
+
+async def test_reader_that_does_not_tell_gets_extended_apdus_only_where_its_board_allows_them(rig, reader, persona):
+    await rig.tray.place(str(persona("adult").folder))
+    await reader.inserted()
+    session = await reader.connect()
+    assert session.extended is False
+    session.close()
+    allowing = PcscReader(READER, extended=True)
+    await allowing.inserted()
+    session = await allowing.connect()
+    assert session.extended is True
+    session.close()
+    await allowing.close()
 
 
 async def test_abandoned_connect_leaves_the_card_free(rig, reader, persona):
@@ -95,8 +153,8 @@ async def test_abandoned_connect_leaves_the_card_free(rig, reader, persona):
         while session is None:
             try:
                 session = await reader.connect()
-            except Exception as busy:
-                assert "8010000B" in str(busy)
+            except CardInUse:
+                continue
     session.close()
 
 

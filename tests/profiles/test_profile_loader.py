@@ -24,6 +24,7 @@ def test_virtual_reader_is_described() -> None:
     assert (sim.screen.size, sim.camera.size) == ((1280, 800), (640, 480))
     assert (sim.camera.kind, sim.host_port.kind) == (CameraKind.RGB, HostPortKind.SERIAL)
     assert sim.card_reader.name == "Virtual PCD"
+    assert sim.card_reader.extended_apdus is True
     assert sim.screen.px_per_mm == pytest.approx(5.9, abs=0.01)
     assert sim.screen.height_px / sim.screen.height_mm == pytest.approx(sim.screen.px_per_mm, rel=0.01)
 
@@ -53,6 +54,7 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
         ('kind = "rgb"', 'kind = "lidar"', "camera.kind", "one of: 'rgb'"),
         ('kind = "serial"', "kind = 3", "host_port.kind", "one of: 'serial'"),
         ('name = "Virtual PCD"', 'name = ""', "card_reader.name", "1 to 128 ASCII"),
+        ("extended_apdus = true", "extended_apdus = 1", "card_reader.extended_apdus", "true or false"),
         ("demo = true", 'demo = "no"', "demo", "true or false"),
         ("demo = true", "demo = true\ncolour = 1", "colour", "unknown key"),
         ("blue = 22", "blue = 17", "status_light", "a pin each"),
