@@ -1,6 +1,7 @@
 """The reader's program: the one place that chooses the parts of a board and puts them together.
 
 `run` is what a board starts. It starts `visit` for each patient, and that starts `face`; both end with the visit.
+`card read` is a technician's.
 """
 
 import argparse
@@ -15,13 +16,14 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from board.contracts import Light
-from board.linux.pcsc import PcscReader
+from board.contracts import CardFault, CardGone, Light, ReaderAbsent
+from board.linux.pcsc import PcscReader, PcscSession
 from board.linux.serial import SerialHostPort
 from board.peripherals.status_light import StatusLight
 from board.profiles import Profile, ProfileError, load_profile
 from board.sim.camera import DockCamera, DockCardFace
 from board.sim.display import DockDisplay, DockKeypad, DockTouch
+from firmware.card.console import read_card
 from firmware.face.engine import FaceEngine, ModelError
 from firmware.flows.events import EventLog
 from firmware.flows.face_worker import FaceUnavailable, FaceWorker, refuse, work
@@ -42,6 +44,8 @@ from firmware.token.anchors import TrustAnchors
 MANIFEST = Path(__file__).parents[1] / "models" / "manifest.toml"
 OUT_OF_ORDER = 3
 """Exit status when the reader cannot serve anybody; the reason is on its screen and on standard error."""
+CARD_HINT_S = 0.7
+"""A card that is not seen by then has still to be placed."""
 PR_SET_DUMPABLE = 4
 
 
@@ -52,6 +56,20 @@ def main() -> None:
     face_command = commands.add_parser("face", help="camera and face decision of one visit (started by visit)")
     visit_command = commands.add_parser("visit", help="serve one patient (started by run)")
     run_command = commands.add_parser("run", help="serve patients until stopped")
+    card_command = commands.add_parser("card", help="what a technician does with a card")
+    card_commands = card_command.add_subparsers(dest="card_command", required=True)
+    card_read = card_commands.add_parser("read", help="read a card step by step, personal data masked")
+    card_read.add_argument(
+        "--reader", default="", metavar="NAME", help="part of the PC/SC reader's name (default: any)"
+    )
+    card_read.add_argument("--extended", action="store_true", help="try extended APDUs where the reader does not tell")
+    card_read.add_argument("--trace", action="store_true", help="show each APDU, PIN bytes masked")
+    card_read.add_argument(
+        "--authority", type=Path, help="folder with jpki_ca.pem and cv_ca.json: whose cards are genuine"
+    )
+    card_read.add_argument(
+        "--photo", type=Path, metavar="FILE", help="write the photo to a new file, after you confirm"
+    )
     for command in (face_command, visit_command, run_command):
         command.add_argument("--profile", default="sim", help="board profile: a name, or a TOML file")
         command.add_argument("--models", type=Path, default=Path("build/models"), help="folder of built models")
@@ -63,6 +81,8 @@ def main() -> None:
     run_command.add_argument("--port", type=Path, required=True, help="serial line to the terminal")
     options = parser.parse_args()
     leave_no_core()
+    if options.command == "card":
+        sys.exit(card(options))
     try:
         profile = load_profile(options.profile)
     except ProfileError as error:
@@ -77,6 +97,43 @@ def leave_no_core() -> None:
     """No core dump, and no other process of this user may look inside: memory here holds PINs and photos."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def card(options: argparse.Namespace) -> int:
+    """Read the card on a reader aloud."""
+    if options.photo is not None and options.photo.exists():
+        sys.exit(f"kiosk-reader: {options.photo} exists already: name a new file for the photo")
+    try:
+        anchors = trusted(options.authority) if options.authority else None
+        session = asyncio.run(connect_card(options))
+    except ReaderAbsent as absent:
+        sys.exit(f"kiosk-reader: {absent.advice}")
+    except (CardGone, CardFault) as fault:
+        sys.exit(f"kiosk-reader: the card cannot be read: {fault or 'it was lifted'}")
+    except (OSError, ValueError) as error:
+        sys.exit(f"kiosk-reader: {options.authority}: {error}")
+    except KeyboardInterrupt:
+        return 1
+    try:
+        return read_card(session, anchors, trace=options.trace, photo=options.photo)
+    finally:
+        session.close()
+
+
+async def connect_card(options: argparse.Namespace) -> PcscSession:
+    """Wait for a card. Raises ReaderAbsent, CardGone, CardFault."""
+    tray = PcscReader(options.reader, extended=options.extended)
+    try:
+        await tray.check()
+        waiting = asyncio.create_task(tray.inserted())
+        if not (await asyncio.wait({waiting}, timeout=CARD_HINT_S))[0]:
+            print("カードを置いてください（Ctrl-Cで終了） / place a card (Ctrl-C ends)")
+        await waiting
+        session = await tray.connect()
+        print(f"リーダー / reader: {session.reader}")
+        return session
+    finally:
+        await tray.close()
 
 
 def run(profile: Profile, options: argparse.Namespace) -> int:
@@ -109,7 +166,7 @@ async def supervise(profile: Profile, options: argparse.Namespace) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         FaceEngine.load(options.models, MANIFEST)
-        anchors_of(options.state)
+        trusted(options.state / "authority")
         keys = FileKeyStore(options.state / "identity")
         signer = TokenSigner(keys, device_of(profile), options.state / "counter.json")
     except ModelError as error:
@@ -147,7 +204,7 @@ async def serve_patient(profile: Profile, options: argparse.Namespace) -> int:
     """Warm up, wait for the word to go, serve one patient, end."""
     log = EventLog()
     pipe = await Pipe.over(socket.socket(fileno=options.fd))
-    anchors = anchors_of(options.state)
+    anchors = trusted(options.state / "authority")
     face_worker = await FaceWorker.start(again("face", options))
     worker: FaceWorker | None = face_worker
     try:
@@ -183,9 +240,8 @@ async def serve_patient(profile: Profile, options: argparse.Namespace) -> int:
     return 0
 
 
-def anchors_of(state: Path) -> TrustAnchors:
+def trusted(folder: Path) -> TrustAnchors:
     """Whose cards this reader believes. Raises OSError, AnchorsMalformed."""
-    folder = state / "authority"
     return TrustAnchors.from_files((folder / "jpki_ca.pem").read_bytes(), (folder / "cv_ca.json").read_bytes())
 
 

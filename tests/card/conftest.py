@@ -52,7 +52,8 @@ async def running_rig() -> AsyncIterator[Rig]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def rig(running_rig: Rig) -> AsyncIterator[Rig]:
-    """The rig with an empty tray."""
+    """The rig with an empty tray and an empty trace."""
+    running_rig.trace_file.write_text("")
     yield running_rig
     await running_rig.tray.lift()
 
