@@ -27,7 +27,7 @@ PACKAGES := ca-certificates python3-venv python3-dev gcc libc6-dev pkg-config li
 # On top of that for the tests: other people's programs that read our card, and a browser for the pages.
 TEST_PACKAGES := opensc openssl chromium
 
-.PHONY: help setup demo test bench-demo pictures check models lock clean folder may-be-root system system-test portraits
+.PHONY: help setup demo test test-card bench-demo pictures check models lock clean folder may-be-root system system-test portraits
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ demo: may-be-root setup ## The virtual reader in a browser (PORT=8740), or scrip
 
 test: may-be-root setup system-test .venv/.installed-dev ## Run all tests that need no hardware (TESTS=tests/card: only those)
 	@$(AS_ROOT); as_root $(PYTHON) -m pytest --junit-xml=build/test/report.xml $(TESTS)
+
+test-card: folder system .venv/.installed-dev ## Test the card on a real reader, reading only (READER=name; ALLOW_PIN=1: asks for its PIN)
+	@[ -n "$(READER)" ] || { echo "make test-card READER=name: part of the name that pcsc_scan or an error shows" >&2; exit 1; }
+	@$(PYTHON) -m pytest -v tests/card/test_card_read_only.py -k reader --reader "$(READER)" $(if $(ALLOW_PIN),--allow-pin)
 
 bench-demo: may-be-root setup system-test .venv/.installed-dev ## Measure the page: pictures a second, touch to picture
 	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/demo $(PYTHON) tests/demo/demo_bench.py

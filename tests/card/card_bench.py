@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,9 @@ class Bench(Protocol):
     async def again(self) -> CardSession:
         """A new session with the same card; the one before must be closed."""
 
+    async def place_or_again(self, folder: Path) -> CardSession:
+        """A session with this card, which is placed the first time."""
+
     def trace(self) -> list[str]: ...
 
 
@@ -69,6 +73,9 @@ class DirectBench:
     lines: list[str] = field(default_factory=list)
     card: VirtualCard | None = None
 
+    async def place_or_again(self, folder: Path) -> CardSession:
+        return await (self.again() if self.card else self.place(folder))
+
     async def place(self, folder: Path) -> CardSession:
         trace = Trace(self.lines.append)
         self.card = VirtualCard(CardData.load(folder), Counters(folder / COUNTERS), trace)
@@ -81,6 +88,42 @@ class DirectBench:
 
     def trace(self) -> list[str]:
         return self.lines
+
+
+class PinTryRefused(Exception):
+    """A test was about to spend a try of somebody's real PIN without having been allowed to."""
+
+
+@dataclass
+class Guarded:
+    """A session with a card that may be somebody's own. Implements CardSession."""
+
+    session: CardSession
+    pin_allowed: bool
+    extended: bool = False
+    atr: bytes = b""
+
+    def transmit(self, apdu: bytes) -> bytes:
+        if apdu[1] == 0x20 and len(apdu) > 4 and not self.pin_allowed:
+            raise PinTryRefused("VERIFY with data: give --allow-pin")
+        return self.session.transmit(apdu)
+
+    def close(self) -> None:
+        self.session.close()
+
+
+@dataclass
+class Laid:
+    """A card that lies somewhere: a virtual one, or whatever is on a real reader."""
+
+    connect: Callable[[], Awaitable[CardSession]]
+    """A new session; the one before must be closed."""
+    pin: Callable[[], bytearray]
+    """Skips the test where no try may be spent."""
+    pin_allowed: bool
+
+    async def session(self, *, extended: bool = False) -> CardSession:
+        return Guarded(await self.connect(), self.pin_allowed, extended)
 
 
 class Rig:
@@ -120,10 +163,15 @@ class PcscBench:
     rig: Rig
     closing: AsyncExitStack
     reader: PcscReader = field(default_factory=lambda: PcscReader(READER))
+    placed: bool = False
+
+    async def place_or_again(self, folder: Path) -> CardSession:
+        return await (self.again() if self.placed else self.place(folder))
 
     async def place(self, folder: Path) -> CardSession:
         self.rig.trace_file.write_text("")
         await self.rig.tray.place(str(folder))
+        self.placed = True
         await self.reader.inserted()
         return await self.again()
 
