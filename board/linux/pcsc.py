@@ -133,10 +133,13 @@ class PcscSession:
 def _check(name: str) -> None:
     try:
         with context() as established:
-            if not readers(established, name):
-                raise ReaderAbsent(f"no card reader {name!r} is attached" if name else "no card reader is attached")
+            present = readers(established, "")
     except (CardGone, CardFault):
         raise ReaderAbsent("pcscd does not answer: is its service running?") from None
+    if not present:
+        raise ReaderAbsent("no card reader is attached")
+    if not any(name in reader for reader in present):
+        raise ReaderAbsent(f"no card reader {name!r} is attached; there is {', '.join(present)}")
 
 
 def _close_unwanted(session: "Future[PcscSession]") -> None:

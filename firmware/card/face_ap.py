@@ -25,7 +25,6 @@ ISSUER_CERTIFICATE_CAP: Final = 2048
 _SURFACE: Final = 0x0002
 _ISSUER_CERTIFICATE: Final = 0x0004
 _NUMBER_B: Final = 0x0012
-_DEFAULT_KEY: Final = 0x00
 
 _SURFACE_TAG: Final = 0xFF20
 _BIRTH_DATE, _SEX, _CARD_KEY = 0xDF22, 0xDF23, 0xDF24
@@ -126,7 +125,7 @@ class CardSurfaceAp(Application):
 
         A copy of the card's files cannot do this.
         """
-        return self._sign(digest_info(sha256(challenge).digest()), _DEFAULT_KEY)
+        return self._sign(digest_info(sha256(challenge).digest()), None)
 
 
 def _encoded(parts: dict[int, tlv.Element], *tags: int) -> bytes:

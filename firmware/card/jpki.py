@@ -6,7 +6,7 @@ from typing import Final
 
 from board.contracts import CardSession
 from firmware.card.apdu import SW
-from firmware.card.application import CURRENT_EF, Application
+from firmware.card.application import Application
 from firmware.card.medium import CardDamaged, Medium, NotMyNumberCard
 
 AID: Final = bytes.fromhex("D392F000260100000001")
@@ -108,5 +108,4 @@ class Jpki(Application):
 
         Needs the PIN verified. Raises ValueError for another length.
         """
-        self._select(_AUTHENTICATION_KEY)
-        return self._sign(data, CURRENT_EF)
+        return self._sign(data, _AUTHENTICATION_KEY)

@@ -1,6 +1,7 @@
 """Where a card lies while a test talks to it."""
 
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -37,6 +38,11 @@ class Holder:
     folder: Path
     pin: bytearray
     number_b: str
+
+
+def presented(lines: list[str]) -> list[str]:
+    """The lines of a trace that show a PIN or a number being presented, masked as they must be."""
+    return [line for line in lines if re.search(r" 002000[0-9A-F]{2}\*\* ", line)]
 
 
 class Bench(Protocol):
@@ -135,10 +141,11 @@ class Rig:
         self.trace_file = folder / "trace"
         self._folder = folder
 
-    async def start(self) -> None:
+    async def start(self, *options: str) -> None:
+        """With more `options` for the card's program."""
         await self.daemon.__aenter__()
         os.environ.update(self.daemon.environment)
-        await self._serve(self._folder / "tray", "--trace", self.trace_file)
+        await self._serve(self._folder / "tray", "--trace", self.trace_file, *options)
 
     async def another_tray(self) -> Tray:
         """A tray before vpcd's second slot, the reader `Virtual PCD 00 01`; it ends with the rig."""

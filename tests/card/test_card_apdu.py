@@ -168,14 +168,38 @@ def test_verify_answered_with_an_unknown_status_is_damage_not_success():
     ],
 )
 def test_how_the_pin_stands_is_told_without_presenting_one(status, state):
-    card = Scripted("9000", LABEL + "9000", "9000", status)
+    card = Scripted("9000", LABEL + "9000", status, "9000", status)
     assert Jpki(card).pin_state() == state
-    assert card.sent[-1].hex() == "00200080"
+    assert card.sent[2].hex() == "00200098"
+    card = Scripted("9000", LABEL + "9000", "6A86", "9000", status)  # knows no short file identifiers
+    assert Jpki(card).pin_state() == state
+    assert [sent.hex() for sent in card.sent[3:]] == ["00a4020c020018", "00200080"]
+
+
+def test_a_pin_is_presented_as_the_question_for_it_was_understood_and_never_twice():
+    answers = ("9000", LABEL + "9000")
+    card = Scripted(*answers, "63C3", "9000")
+    jpki = Jpki(card)
+    jpki.pin_state()
+    assert jpki.verify_pin(bytearray(b"1234")) == PinOk()
+    assert card.sent[-1][:4].hex() == "00200098"
+    card = Scripted(*answers, "6B00", "9000", "63C3", "9000", "6F00")
+    jpki = Jpki(card)
+    jpki.pin_state()
+    with pytest.raises(CardDamaged):
+        jpki.verify_pin(bytearray(b"1234"))
+    assert [sent[:4].hex() for sent in card.sent[-2:]] == ["00a4020c", "00200080"]
+
+
+def test_card_that_names_no_keys_by_short_file_identifier_signs_by_selecting_the_key():
+    card = Scripted("9000", LABEL + "9000", "6A86", "9000", "0102039000")
+    assert Jpki(card).sign(b"what").hex() == "010203"
+    assert [sent[:4].hex() for sent in card.sent[2:]] == ["802a0097", "00a4020c", "802a0080"]
 
 
 def test_pin_counter_that_cannot_be_understood_is_damage():
     with pytest.raises(CardDamaged):
-        jpki_on("9000", "6300").pin_state()
+        jpki_on("6300", "9000", "6300").pin_state()
 
 
 @pytest.mark.parametrize("status", ["6983", "6984", "63C0"])
