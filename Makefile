@@ -27,7 +27,7 @@ PACKAGES := ca-certificates python3-venv python3-dev gcc libc6-dev pkg-config li
 # On top of that for the tests: other people's programs that read our card, and a browser for the pages.
 TEST_PACKAGES := opensc openssl chromium
 
-.PHONY: help setup demo test test-card bench-demo pictures check models lock clean folder may-be-root system system-test portraits
+.PHONY: help setup demo test test-card bench-card bench-demo pictures check models lock clean folder may-be-root system system-test portraits
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,8 +44,11 @@ test: may-be-root setup system-test .venv/.installed-dev ## Run all tests that n
 	@$(AS_ROOT); as_root $(PYTHON) -m pytest --junit-xml=build/test/report.xml $(TESTS)
 
 test-card: folder system .venv/.installed-dev ## Test the card on a real reader, reading only (READER=name; ALLOW_PIN=1: asks for its PIN)
-	@[ -n "$(READER)" ] || { echo "make test-card READER=name: part of the name that pcsc_scan or an error shows" >&2; exit 1; }
+	@[ -n "$(READER)" ] || { echo "make test-card READER=name: part of the reader's name; with READER=? an error tells the names" >&2; exit 1; }
 	@$(PYTHON) -m pytest -v tests/card/test_card_read_only.py -k reader --reader "$(READER)" $(if $(ALLOW_PIN),--allow-pin)
+
+bench-card: may-be-root setup system-test .venv/.installed-dev ## Measure the card work against its radio, against OpenSC, against bare PC/SC
+	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/card $(PYTHON) tests/card/card_figures.py
 
 bench-demo: may-be-root setup system-test .venv/.installed-dev ## Measure the page: pictures a second, touch to picture
 	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/demo $(PYTHON) tests/demo/demo_bench.py
