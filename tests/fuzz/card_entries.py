@@ -1,5 +1,6 @@
 """What must hold whatever a card gives: one function for each way in, bytes in, AssertionError or any surprise out."""
 
+import struct
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -70,7 +71,7 @@ def answers(data: bytes) -> None:
 
 
 def photo(data: bytes) -> None:
-    """One of our photos, edited in up to eight places: it opens in the size it has, or is refused."""
+    """One of our photos, edited: it opens within the caps, or is refused."""
     before = address_space_peak()
     with suppress(PhotoError):
         picture = open_photo(edited_photo(data))
@@ -80,12 +81,16 @@ def photo(data: bytes) -> None:
 
 
 def edited_photo(data: bytes) -> bytes:
-    """A photo as the fuzzed bytes would have it: edited anywhere, or from its codestream's second marker on."""
+    """A photo as the fuzzed bytes would have it: of another size by all its headers, and edited in up to eight places,
+    anywhere or only from its codestream's second marker on."""
     choices = Choices(data)
     jp2 = bytearray(_PHOTOS[choices.number() % len(_PHOTOS)])
-    first = 0
-    if choices.number() & 3:
-        box = jp2.index(b"jp2c")
+    first, box, mode = 0, jp2.index(b"jp2c"), choices.number()
+    if mode & 4:
+        width, height = choices.number(2) % 4096, choices.number(2) % 4096
+        struct.pack_into(">II", jp2, jp2.index(b"ihdr") + 4, height, width)
+        struct.pack_into(">II8xII", jp2, box + 12, width, height, width, height)
+    if mode & 3:
         jp2[box - 4 : box] = bytes(4)  # it reaches to the end, however long that becomes
         first = box + 6
     for _ in range(8):
