@@ -44,9 +44,11 @@ class PcscDaemon:
     """`async with PcscDaemon(folder) as daemon:` runs one until the end of the block. All it started ends with it, and
     with this process, however that ends."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder`: where its socket, configuration and log go; made if need be."""
+    def __init__(self, folder: Path, *, attached: bool = True) -> None:
+        """`folder`: where its socket, configuration and log go; made if need be. `attached`: whether the virtual reader
+        is plugged in."""
         self._folder = folder.absolute()
+        self._attached = attached
         self.socket = self._folder / "pcscd" / "pcscd.comm"
         """Where clients reach it."""
         self._daemon: Process | None = None
@@ -62,7 +64,8 @@ class PcscDaemon:
         self._check()
         configuration = self._folder / "reader.conf.d"
         configuration.mkdir(parents=True, exist_ok=True)
-        (configuration / "vpcd").write_text(_READER.format(drivers=_DRIVERS, driver=_DRIVER), "utf-8")
+        reader = _READER.format(drivers=_DRIVERS, driver=_DRIVER) if self._attached else ""
+        (configuration / "vpcd").write_text(reader, "utf-8")
         shutil.rmtree(self.socket.parent, ignore_errors=True)  # what a killed daemon left keeps the next from starting
         script = ("unshare", "--net", "--mount", "sh", "-e", "-c", _START.format(drivers=_DRIVERS), "pcscd")
         self._daemon = await self._spawn(*script, str(self._folder))

@@ -139,17 +139,17 @@ class Rig:
         self.daemon = PcscDaemon(folder)
         self.tray = Tray(folder / "tray")
         self.trace_file = folder / "trace"
-        self._folder = folder
+        self.folder = folder
 
     async def start(self, *options: str) -> None:
         """With more `options` for the card's program."""
         await self.daemon.__aenter__()
         os.environ.update(self.daemon.environment)
-        await self._serve(self._folder / "tray", "--trace", self.trace_file, *options)
+        await self._serve(self.folder / "tray", "--trace", self.trace_file, *options)
 
     async def another_tray(self) -> Tray:
         """A tray before vpcd's second slot, the reader `Virtual PCD 00 01`; it ends with the rig."""
-        socket = self._folder / "second"
+        socket = self.folder / "second"
         if not socket.exists():
             await self._serve(socket, "--port", PORT + 1)
         return Tray(socket)
@@ -157,7 +157,7 @@ class Rig:
     async def stop(self) -> None:
         await self.daemon.__aexit__()
         for socket in ("tray", "second"):
-            (self._folder / socket).unlink(missing_ok=True)
+            (self.folder / socket).unlink(missing_ok=True)
 
     async def _serve(self, socket: Path, *options: object) -> None:
         argv = (sys.executable, "-m", "board.sim.card", "--control", socket, *options)

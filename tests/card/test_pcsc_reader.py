@@ -7,6 +7,7 @@ from card_bench import READER
 
 from board.contracts import CardGone, CardInUse, ReaderAbsent
 from board.linux.pcsc import PcscReader
+from board.sim.pcscd import PcscDaemon
 from firmware.card.face_ap import CardSurfaceAp, NumberBOk
 from firmware.card.jpki import Jpki, PinOk, PinReady
 
@@ -173,6 +174,28 @@ async def test_restarted_daemon_is_found_again_by_the_same_reader(rig, reader, p
     await rig.start()
     await reader.check()
     await rig.tray.place(str(holder.folder))
+    await asyncio.wait_for(reader.inserted(), 5)
+    session = await reader.connect()
+    assert Jpki(session).pin_state() == PinReady(3)
+    session.close()
+
+
+async def test_reader_that_is_unplugged_and_plugged_again_is_found(rig, reader, persona):
+    await rig.tray.place(str(persona("adult").folder))
+    await reader.inserted()
+    session = await reader.connect()
+    await rig.stop()
+    async with PcscDaemon(rig.folder, attached=False):
+        await asyncio.wait_for(reader.removed(), 3)
+        with pytest.raises(ReaderAbsent, match="no card reader is attached"):
+            await reader.check()
+        with pytest.raises(CardGone):
+            Jpki(session)
+        with pytest.raises(CardGone):
+            await reader.connect()
+        session.close()
+    await rig.start()
+    await rig.tray.place(str(persona("pin_person").folder))
     await asyncio.wait_for(reader.inserted(), 5)
     session = await reader.connect()
     assert Jpki(session).pin_state() == PinReady(3)
