@@ -1,12 +1,12 @@
 """What a facility may ask a patient on a given day, read from `rules.toml`."""
 
-import tomllib
 from dataclasses import dataclass
 from datetime import date
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from functools import cache
-from importlib.resources import files
 from typing import Any
+
+from firmware.policy.table import Mark, read_table
 
 
 class FacilityKind(IntEnum):
@@ -16,13 +16,6 @@ class FacilityKind(IntEnum):
     """Hospitals and clinics."""
     DENTAL = 3
     PHARMACY = 4
-
-
-class Mark(StrEnum):
-    """How certain a rule is."""
-
-    CERTAIN = "C"
-    GENERAL_KNOWLEDGE = "G"
 
 
 @dataclass(frozen=True)
@@ -67,8 +60,7 @@ def consents_for(facility: Facility, day: date) -> tuple[Consent, ...]:
 @cache
 def _rules() -> tuple[_Rule, ...]:
     """All rules, oldest first."""
-    table = tomllib.loads(files("firmware.policy").joinpath("rules.toml").read_text("utf-8"))
-    return tuple(sorted(map(_rule, table["rule"]), key=lambda rule: rule.consent.since))
+    return tuple(sorted(map(_rule, read_table("rule")), key=lambda rule: rule.consent.since))
 
 
 def _rule(row: dict[str, Any]) -> _Rule:
