@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 from board.contracts import CardFace, CardReader, CardSession, Indicator
 from firmware.flows.events import Fact
@@ -111,9 +111,11 @@ class Visit:
     certificate: bytes = b""
     """The card's authentication certificate, DER."""
     face_attempts_left: int = FACE_ATTEMPTS
+    face_barred: Literal["no_photo", "locked"] | None = None
+    """Why this card's holder cannot be confirmed by face, once that is known."""
     pin_blocked: bool = False
 
     @property
     def face_left(self) -> bool:
         """Whether the face is still a way to confirm this patient."""
-        return self.kiosk.face is not None and self.face_attempts_left > 0
+        return self.kiosk.face is not None and self.face_attempts_left > 0 and not self.face_barred

@@ -2,11 +2,11 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from firmware.card.face_ap import NUMBER_B_LENGTH, CardSurfaceAp, NumberBBlocked, NumberBOk, Surface
+from firmware.card.face_ap import NUMBER_B_LENGTH, CardSurfaceAp, NumberBBlocked, NumberBWrong, Surface
 from firmware.card.jpki import PIN_LENGTH, Jpki, PinBlocked, PinOk, PinReady
 from firmware.flows.face_worker import FaceUnavailable, FaceWorker, PhotoUnusable, Sight
 from firmware.flows.kiosk import Ended, Visit
@@ -14,9 +14,11 @@ from firmware.screens.card_problem import CardProblem
 from firmware.screens.choose_method import ChooseMethod
 from firmware.screens.enter_pin import EnterPin
 from firmware.screens.face_failed import FaceFailed
+from firmware.screens.face_not_possible import FaceNotPossible
 from firmware.screens.look_at_camera import LookAtCamera
 from firmware.screens.pin_locked import PinLocked
 from firmware.screens.reading_card import ReadingCard
+from firmware.screens.turn_card import TurnCard
 from firmware.token.claims import Method
 from firmware.token.evidence import Evidence, FaceEvidence, PinEvidence, digest_info, verify_card_key, verify_photo
 from firmware.token.refusal import TokenRefused
@@ -84,11 +86,17 @@ async def confirm_person(visit: Visit) -> Proof:
 async def by_face(visit: Visit) -> Proof | str:
     """Compare the patient with the card's photo; a proof, or the other way that the patient chose."""
     patient, outcome, worker = visit.kiosk.patient, visit.outcome, visit.kiosk.face
+    if visit.face_barred:
+        return await patient.ask(FaceNotPossible(visit.face_barred, pin=not visit.pin_blocked))
     if worker is None or not visit.face_left:
         return await patient.ask(FaceFailed(0, pin=not visit.pin_blocked))
     await patient.show(ReadingCard())
     with outcome.timed("card"):
         proof = await read_surface(visit)
+    if isinstance(proof, str):
+        outcome.refused = "number_b_blocked" if proof == "locked" else "photo_absent"
+        visit.face_barred = proof
+        return await by_face(visit)
     try:
         with outcome.timed("person"):
             await worker.reference(proof.surface.photo)
@@ -100,7 +108,7 @@ async def by_face(visit: Visit) -> Proof | str:
                 answer = await patient.ask(FaceFailed(visit.face_attempts_left, pin=not visit.pin_blocked))
             if answer != "again":
                 return answer
-    except PhotoUnusable as unusable:  # an infant's card has none
+    except PhotoUnusable as unusable:
         outcome.refused = f"photo_unusable: {unusable.reason}"
     except FaceUnavailable as fault:
         outcome.refused = f"face_unavailable: {fault.reason}"
@@ -108,17 +116,21 @@ async def by_face(visit: Visit) -> Proof | str:
     return await patient.ask(FaceFailed(0, pin=not visit.pin_blocked))
 
 
-async def read_surface(visit: Visit) -> FaceProof:
-    """Photo and signatures from the card, opened by number B; what the issuer did not sign is refused."""
+async def read_surface(visit: Visit) -> FaceProof | Literal["no_photo", "locked"]:
+    """Photo and signatures from the card, opened by number B, or why this card's holder cannot be confirmed by face.
+
+    What the issuer did not sign is refused. Raises Ended.
+    """
     card = visit.card
     number_b = await visit.kiosk.card_face.number_b()
     if number_b is None or len(number_b) != NUMBER_B_LENGTH or not number_b.isdecimal():
-        raise Ended("number_b_unreadable", CardProblem("001"))
+        raise Ended("number_b_unreadable", TurnCard())
     ap = await card.do(CardSurfaceAp, card.session)
     opened = await card.do(ap.verify_number_b, number_b)
-    if not isinstance(opened, NumberBOk):
-        reason = "number_b_blocked" if isinstance(opened, NumberBBlocked) else "number_b_wrong"
-        raise Ended(reason, CardProblem("001"))
+    if isinstance(opened, NumberBBlocked):
+        return "locked"
+    if isinstance(opened, NumberBWrong):  # another card's, or read wrongly
+        raise Ended("number_b_wrong", TurnCard())
     surface = await card.do(ap.surface)
     issuer_certificate = await card.do(ap.issuer_certificate)
     try:
@@ -132,6 +144,8 @@ async def read_surface(visit: Visit) -> FaceProof:
         )
     except TokenRefused as refused:
         raise Ended(f"card_refused: {refused.refusal.value}", CardProblem("002")) from refused
+    if not surface.photo:
+        return "no_photo"
     return FaceProof(ap, surface, issuer_certificate, card_key)
 
 

@@ -16,6 +16,7 @@ from firmware.screens.done import Done
 from firmware.screens.drawn import Screen
 from firmware.screens.enter_pin import EnterPin
 from firmware.screens.face_failed import FaceFailed
+from firmware.screens.face_not_possible import FaceNotPossible
 from firmware.screens.look import DEMO_FOOTER, Language, Look
 from firmware.screens.look_at_camera import LookAtCamera
 from firmware.screens.out_of_order import OutOfOrder
@@ -24,6 +25,7 @@ from firmware.screens.place_card import PlaceCard
 from firmware.screens.reading_card import ReadingCard
 from firmware.screens.reception_called import ReceptionCalled
 from firmware.screens.still_there import StillThere
+from firmware.screens.turn_card import TurnCard
 from firmware.screens.waiting_for_terminal import WaitingForTerminal
 
 GUIDANCE = (
@@ -51,6 +53,10 @@ SAMPLES: dict[str, Screen] = {
     "face_failed_last": FaceFailed(0, pin=True),
     "face_failed_no_pin": FaceFailed(1, pin=False),
     "face_failed_nothing_left": FaceFailed(0, pin=False),
+    "face_not_possible_no_photo": FaceNotPossible("no_photo", pin=True),
+    "face_not_possible_no_photo_no_pin": FaceNotPossible("no_photo", pin=False),
+    "face_not_possible_locked": FaceNotPossible("locked", pin=True),
+    "face_not_possible_locked_no_pin": FaceNotPossible("locked", pin=False),
     "enter_pin": EnterPin(2, 3, wrong=False),
     "enter_pin_full": EnterPin(4, 3, wrong=False),
     "enter_pin_wrong": EnterPin(0, 2, wrong=True),
@@ -66,6 +72,7 @@ SAMPLES: dict[str, Screen] = {
     "done_reception": Done(reception=True),
     "card_forgotten": CardForgotten(),
     "card_lifted": CardLifted(),
+    "turn_card": TurnCard(),
     "card_problem_001": CardProblem("001"),
     "card_problem_002": CardProblem("002"),
     "card_problem_006": CardProblem("006"),

@@ -4,11 +4,12 @@ import asyncio
 import json
 import shutil
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from board.contracts import CardGone, Frame, Light, ReaderAbsent
@@ -209,11 +210,19 @@ class FlowRig:
             with suppress(asyncio.CancelledError):
                 await task
 
-    def place(self, persona: str, change: Callable[[CardData], CardData] = lambda data: data) -> None:
-        """Lay a fresh copy of a persona's card on the tray."""
+    def place(
+        self,
+        persona: str,
+        change: Callable[[CardData], CardData] = lambda data: data,
+        *,
+        tries: Mapping[tuple[bytes, int], int] = MappingProxyType({}),
+    ) -> None:
+        """Lay a fresh copy of a persona's card on the tray; `tries` left by application and EF, where not all."""
         folder = self._folder / f"{persona}-{len(list(self._folder.iterdir()))}"
         shutil.copytree(self._cards / persona, folder)
         self.dock.number_b = json.loads((folder / "card.json").read_text("utf-8"))["number_b"]
+        for (aid, ef), left in tries.items():
+            Counters(folder / COUNTERS).set(aid, ef, left)
         self.tray.place(folder, change)
 
     def show_to_camera(self, frame: Frame) -> None:

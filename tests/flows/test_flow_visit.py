@@ -8,6 +8,7 @@ from flow_rig import BRIDGE, CTI, LOOK, NONCE, FlowRig
 
 from board.contracts import Frame, Light
 from board.demo.visits import CONSENTS, METHOD, PAD
+from board.sim.card.applications import NUMBER_B, SURFACE_AID
 from board.sim.card.data import CardData
 from firmware.flows.patient import Patience
 from firmware.screens.ask_one_consent import AskOneConsent
@@ -15,6 +16,7 @@ from firmware.screens.card_problem import CardProblem
 from firmware.screens.choose_method import ChooseMethod
 from firmware.screens.done import Done
 from firmware.screens.face_failed import FaceFailed
+from firmware.screens.face_not_possible import FaceNotPossible
 from firmware.screens.look_at_camera import LookAtCamera
 from firmware.screens.pin_locked import PinLocked
 from firmware.token.anchors import TrustAnchors
@@ -276,9 +278,25 @@ async def test_number_b_that_cannot_be_read_or_is_wrong_asks_for_the_card_again(
     rig.place("adult")
     rig.dock.number_b = number_b
     await rig.tap(METHOD, "face")
-    await rig.see("card_problem")
+    await rig.see("turn_card")
     outcome = await rig.ended()
     assert outcome.refused == ("number_b_wrong" if number_b == "12345678901234" else "number_b_unreadable")
+
+
+async def test_a_card_whose_number_b_has_few_tries_left_is_not_risked_and_leads_to_the_pin(rig: FlowRig) -> None:
+    rig.place("adult", tries={(SURFACE_AID, NUMBER_B): 3})
+    await rig.tap(METHOD, "face")
+    locked = FaceNotPossible("locked", pin=True)
+    await rig.see(locked.name)
+    assert rig.pictures[-1][1] == locked.draw(LOOK).image.tobytes()
+    assert not any("00200092**" in line for line in rig.tray.trace)
+    await rig.tap(locked, "pin")
+    await rig.tap(PAD, "face")
+    await rig.tap(locked, "pin")
+    await rig.enter_pin("1234")
+    await rig.tap(CONSENTS, "agree_all")
+    await rig.see("done")
+    assert (await rig.ended()).method is Method.PIN
 
 
 async def test_without_a_terminal_the_patient_is_sent_to_the_reception(rig: FlowRig) -> None:
