@@ -4,7 +4,7 @@ import asyncio
 import getpass
 import json
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import pytest_asyncio
 from card_bench import READER, Bench, DirectBench, Holder, Issued, Laid, PcscBench, Rig
+from permitted import assert_permitted
 
 from board.contracts import CardSession
 from board.linux.pcsc import PcscReader
@@ -103,18 +104,23 @@ async def pcsc_bench(running_rig: Rig) -> AsyncIterator[Bench]:
 
 
 @pytest.fixture(params=["direct", "pcsc"])
-def bench(request: pytest.FixtureRequest) -> Bench:
-    return DirectBench() if request.param == "direct" else request.getfixturevalue("pcsc_bench")
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """Whatever a test does here, nothing but what a visit may touch is touched."""
+    bench = DirectBench() if request.param == "direct" else request.getfixturevalue("pcsc_bench")
+    yield bench
+    assert_permitted(bench.trace())
 
 
 @pytest.fixture
-def laid(request: pytest.FixtureRequest) -> Laid:
+def laid(request: pytest.FixtureRequest) -> Iterator[Laid]:
     """The card of `adult` in this process and through pcscd; with --reader instead whatever lies there."""
     if request.param == "reader":
-        return request.getfixturevalue("plugged")
+        yield request.getfixturevalue("plugged")
+        return
     holder = request.getfixturevalue("persona")("adult")
     bench = DirectBench() if request.param == "direct" else request.getfixturevalue("pcsc_bench")
-    return Laid(lambda: bench.place_or_again(holder.folder), lambda: holder.pin, pin_allowed=True)
+    yield Laid(lambda: bench.place_or_again(holder.folder), lambda: holder.pin, pin_allowed=True)
+    assert_permitted(bench.trace())
 
 
 @pytest_asyncio.fixture(loop_scope="session")

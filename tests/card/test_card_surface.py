@@ -126,14 +126,6 @@ async def test_whole_visit_touches_neither_the_12_digit_number_nor_number_a(benc
     assert not [line for line in lines if holder.number_b in line or holder.number_b.encode().hex() in line.lower()]
 
 
-async def test_touching_number_a_is_marked_in_the_trace(bench, persona):
-    session = await bench.place(persona("adult").folder)
-    CardSurfaceAp(session)
-    for forbidden in ("00A4020C020005", "00A4020C020013", "00B0850000", "00200093"):
-        session.transmit(bytes.fromhex(forbidden))
-    assert len([line for line in bench.trace() if line.endswith("FORBIDDEN")]) == 4
-
-
 async def test_surface_is_represented_without_its_content(bench, persona):
     holder = persona("adult")
     ap = CardSurfaceAp(await bench.place(holder.folder))
