@@ -1,14 +1,16 @@
 """What a visit works with: the reader's parts, the card on the tray, and what becomes of the visit."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Literal, ParamSpec, TypeVar
+from queue import SimpleQueue
+from typing import Any, Literal, ParamSpec, TypeVar
 
-from board.contracts import CardFace, CardReader, CardSession, Indicator
+from board.contracts import CardFace, CardFault, CardReader, CardSession, Indicator
 from firmware.flows.events import Fact
 from firmware.flows.face_worker import FaceWorker
 from firmware.flows.host import Host
@@ -19,6 +21,9 @@ from firmware.token.claims import Method
 
 FACE_ATTEMPTS = 3
 """In one visit, however often the patient changes the way."""
+ANSWER_S = 10.0
+"""Card work that takes longer has met a card or a driver that answers no more: a photo of 32 KB in short APDUs takes
+4.4 s at 106 kbit/s, and a signature a second at most."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -85,20 +90,46 @@ class Outcome:
 
 
 class Card:
-    """The card on the tray: one exclusive session, used by one thread."""
+    """The card on the tray: one exclusive session, used by one thread.
+
+    A thread of our own, which no end of the process waits for: a driver may keep it for ever.
+    """
 
     def __init__(self, session: CardSession) -> None:
         self.session = session
-        self._thread = ThreadPoolExecutor(1, "card")
+        self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._mute = False
+        threading.Thread(target=self._run, name="card", daemon=True).start()
 
     async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run blocking card work. When this is cancelled the work still ends with the card's next answer."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
+        """Run blocking card work. When this is cancelled the work still ends with the card's next answer.
+
+        Raises what `work` raises, and CardFault after ANSWER_S.
+        """
+        result: Future[T] = Future()
+        self._work.put((result, lambda: work(*args, **kwargs)))
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(result), ANSWER_S)
+        except TimeoutError:
+            self._mute = True
+            raise CardFault(f"no answer in {ANSWER_S:.0f} s") from None
 
     async def power_off(self) -> None:
-        """End the session, after whatever is still running in it."""
-        await asyncio.shield(self.do(self.session.close))
-        self._thread.shutdown(wait=False)
+        """End the session, after whatever is still running in it; a card that answers no more keeps what it has until
+        it is lifted."""
+        if not self._mute:
+            with suppress(CardFault):
+                await asyncio.shield(self.do(self.session.close))
+        self._work.put(None)
+
+    def _run(self) -> None:
+        while job := self._work.get():
+            result, work = job
+            if result.set_running_or_notify_cancel():
+                try:
+                    result.set_result(work())
+                except BaseException as error:
+                    result.set_exception(error)
 
 
 @dataclass

@@ -9,12 +9,12 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from board.contracts import CardFault, CardGone, Light, ReaderAbsent
+from board.contracts import CardFault, CardGone, CardInUse, Light, ReaderAbsent
 from firmware.card.jpki import Jpki
 from firmware.card.medium import CardDamaged, NotMyNumberCard
 from firmware.flows.consents import ask_consents
 from firmware.flows.host import Appointment, Delivery, HostSilent
-from firmware.flows.kiosk import Card, Ended, Kiosk, Outcome, Visit
+from firmware.flows.kiosk import ANSWER_S, Card, Ended, Kiosk, Outcome, Visit
 from firmware.flows.person import confirm_person
 from firmware.link.answers import CertificateStatus, Standing
 from firmware.policy import Consent
@@ -100,11 +100,15 @@ async def check_in(kiosk: Kiosk, outcome: Outcome) -> Done:
     """Card read, person confirmed, consents given, token on the terminal's disk. Raises Ended."""
     await kiosk.patient.show(ReadingCard())
     try:
-        card = Card(await kiosk.card_reader.connect())
+        card = Card(await asyncio.wait_for(kiosk.card_reader.connect(), ANSWER_S))
     except CardGone:
         raise Ended("card_removed", CardLifted()) from None
+    except CardInUse:
+        raise Ended("card_in_use", CannotCheck()) from None
     except CardFault as fault:
         raise Ended(f"card_fault: {fault.reason}", CardProblem("001")) from fault
+    except TimeoutError:
+        raise Ended("card_fault: not powered on in time", CardProblem("001")) from None
     visit = Visit(kiosk, card, outcome)
     try:
         signed = await while_present(kiosk, with_the_card(visit))

@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import socket
+import threading
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from board.contracts import CardGone, Frame, Light, ReaderAbsent
+from board.contracts import CardGone, CardInUse, Frame, Light, ReaderAbsent
 from board.demo.visits import CONSENTS, METHOD, PAD
 from board.sim.camera import DockCardFace
 from board.sim.card.chip import VirtualCard
@@ -45,6 +46,11 @@ class MemoryTray:
         self.trace: list[str] = []
         self.lift_after: int | None = None
         """Commands the card still answers before it is lifted."""
+        self.answers = threading.Event()
+        """Cleared: a command that is sent waits in the driver."""
+        self.answers.set()
+        self.in_use = False
+        """Another program holds the card."""
         self._card: VirtualCard | None = None
         self._changed = asyncio.Event()
 
@@ -73,6 +79,8 @@ class MemoryTray:
     async def connect(self) -> "MemorySession":
         if self._card is None:
             raise CardGone
+        if self.in_use:
+            raise CardInUse
         self._card.power_on()
         return MemorySession(self, asyncio.get_running_loop())
 
@@ -80,6 +88,7 @@ class MemoryTray:
         self.lift()
 
     def answer(self, apdu: bytes, loop: asyncio.AbstractEventLoop) -> bytes:
+        self.answers.wait()
         if self.lift_after == 0:
             loop.call_soon_threadsafe(self.lift)
             self.lift_after = None

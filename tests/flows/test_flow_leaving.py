@@ -38,7 +38,7 @@ async def _walk(rig: FlowRig) -> None:
 async def test_a_card_lifted_at_any_command_of_a_pin_visit_sends_no_token(rig: FlowRig) -> None:
     await pin_visit_to_its_end(rig)
     commands = sum(" -> " in line for line in rig.tray.trace)
-    assert commands > 10
+    assert commands >= 9
     assert len(rig.terminal.delivered) == 1
     await rig.close()
     for answered in range(commands):

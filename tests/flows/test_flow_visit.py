@@ -299,6 +299,28 @@ async def test_a_card_whose_number_b_has_few_tries_left_is_not_risked_and_leads_
     assert (await rig.ended()).method is Method.PIN
 
 
+async def test_a_card_that_answers_no_more_is_told_and_the_visit_ends_all_the_same(rig: FlowRig) -> None:
+    rig.place("pin_person")
+    await rig.tap(METHOD, "pin")
+    await rig.see("enter_pin")
+    rig.tray.answers.clear()
+    try:
+        await rig.enter_pin("4321")
+        await rig.see("card_problem")
+        outcome = await rig.ended()
+    finally:
+        rig.tray.answers.set()
+    assert outcome.refused == "card_fault: no answer in 10 s"
+    assert rig.terminal.delivered == []
+
+
+async def test_a_card_that_another_program_uses_sends_the_patient_to_the_reception(rig: FlowRig) -> None:
+    rig.tray.in_use = True
+    rig.place("adult")
+    await rig.see("cannot_check")
+    assert (await rig.ended()).refused == "card_in_use"
+
+
 async def test_without_a_terminal_the_patient_is_sent_to_the_reception(rig: FlowRig) -> None:
     rig.terminal.silent = True
     rig.place("adult")
