@@ -165,8 +165,8 @@ def locked(mark: Path) -> BinaryIO:
 async def issued_cards(daemon: PcscDaemon, folders: Folders) -> IssuedCards:
     """Start the virtual tray in the daemon's network."""
     control = folders.out / "tray.sock"
-    line = [sys.executable, "-m", "board.sim.card", "--control", str(control), "--trace", str(folders.apdu_trace)]
-    await daemon.start_card(line)
+    line = (sys.executable, "-m", "board.sim.card", "serve", "--control", control, "--trace", folders.apdu_trace)
+    await daemon.start_card([str(one) for one in line])
     tray = Tray(control)
     await tray.served()
     return IssuedCards(tray, folders.cards)

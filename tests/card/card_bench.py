@@ -160,7 +160,7 @@ class Rig:
             (self.folder / socket).unlink(missing_ok=True)
 
     async def _serve(self, socket: Path, *options: object) -> None:
-        argv = (sys.executable, "-m", "board.sim.card", "--control", socket, *options)
+        argv = (sys.executable, "-m", "board.sim.card", "serve", "--control", socket, *options)
         await self.daemon.start_card([str(one) for one in argv])
         await Tray(socket).served()
 

@@ -133,7 +133,7 @@ def test_a_card_that_is_not_ours_is_refused_or_taken_by_its_issuer(tmp_path: Pat
     issue_personas(tmp_path / "cards", authority, {"adult": chip_photo(load_faces().card)})
     card = tmp_path / "cards" / "adult"
     known = json.loads((card / "card.json").read_text("utf-8"))
-    command = shlex.join([sys.executable, "-m", "board.sim.card", "--card", str(card)])
+    command = shlex.join([sys.executable, "-m", "board.sim.card", "serve", "--card", str(card)])
     options = ("--card", command, "--number-b", known["number_b"], "--pin", known["pin"])
     stranger = run_demo(tmp_path / "out", *options)
     assert stranger.status == 1

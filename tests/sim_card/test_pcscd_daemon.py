@@ -22,7 +22,7 @@ from board.sim.pcscd import PcscDaemon
 
 async def main():
     async with PcscDaemon(Path(sys.argv[1])) as daemon:
-        card = await daemon.start_card([sys.executable, "-m", "board.sim.card", "--card", sys.argv[2]])
+        card = await daemon.start_card([sys.executable, "-m", "board.sim.card", "serve", "--card", sys.argv[2]])
         print(card.pid, flush=True)
         await asyncio.Event().wait()
 
@@ -48,7 +48,7 @@ async def card_on_reader(card: Path) -> AsyncIterator[PcscDaemon]:
     """A daemon with a card whose presence the daemon has noticed."""
     with TemporaryDirectory(prefix="pcsc") as folder:
         async with PcscDaemon(Path(folder)) as daemon:
-            await daemon.start_card([sys.executable, "-m", "board.sim.card", "--card", str(card)])
+            await daemon.start_card([sys.executable, "-m", "board.sim.card", "serve", "--card", str(card)])
             async with asyncio.timeout(10):
                 while "Yes" not in await output(daemon, Path(folder), "opensc-tool", "--list-readers"):
                     await asyncio.sleep(0.1)

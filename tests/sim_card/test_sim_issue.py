@@ -1,17 +1,27 @@
 """Issued cards: certificates, number B, the card's face."""
 
+import io
 import json
 import tomllib
 from datetime import UTC, date, datetime
+from hashlib import sha384
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from PIL import Image
 
 from board.sim.card.authority import Authority
+from board.sim.card.chip import VirtualCard
 from board.sim.card.data import CardData, Kind
+from board.sim.card.files import Counters
 from board.sim.card.issue import PERSONAS, issue_card, silhouette
 from board.sim.card.surface import Person, number_b, tlv
+from board.sim.card.trace import Trace
+from firmware.token.tlv import by_tag, elements
 
 
 def person(birth: date = date(1980, 2, 17)) -> Person:
@@ -89,18 +99,64 @@ def test_every_persona_became_a_card(cards):
     }
 
 
-def test_only_the_expired_persona_has_an_expired_certificate(cards):
-    now = datetime.now(UTC)
-    expired = {
-        folder.name
-        for folder in cards.iterdir()
-        if x509.load_der_x509_certificate((folder / "auth_cert.der").read_bytes()).not_valid_after_utc < now
-    }
-    assert expired == {"expired_certificate"}
+def test_certificates_end_when_their_persona_says(cards):
+    today = datetime.now(UTC)
+    days_left = {folder.name: (certificate_of(folder).not_valid_after_utc - today).days for folder in cards.iterdir()}
+    assert {name for name, days in days_left.items() if days < 0} == {"ended_certificate", "expired_certificate"}
+    assert -89 < days_left["ended_certificate"] < 0
+    assert days_left["expired_certificate"] < -92
+    assert {name for name, days in days_left.items() if 0 <= days < 89} == {"ending_certificate"}
+
+
+def certificate_of(folder):
+    return x509.load_der_x509_certificate((folder / "auth_cert.der").read_bytes())
+
+
+def photo_of(folder):
+    (surface,) = elements(CardData.load(folder).surface)
+    return by_tag(surface.value)[0xDF27].value
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "mode"),
+    [("small_photo", (90, 112), "L"), ("large_photo", (900, 1200), "L"), ("colour_photo", (300, 375), "RGB")],
+)
+def test_photos_are_as_their_persona_says(cards, name, size, mode):
+    with Image.open(io.BytesIO(photo_of(cards / name))) as picture:
+        assert (picture.format, picture.size, picture.mode) == ("JPEG2000", size, mode)
+    assert name != "large_photo" or len(photo_of(cards / name)) == 28_000
+
+
+def test_an_infant_has_an_empty_photo(cards):
+    assert photo_of(cards / "infant") == b""
+
+
+def test_a_card_of_the_next_generation_signs_a_sha384_digest_with_p384(cards, authority):
+    certificate = certificate_of(cards / "next_generation")
+    certificate.verify_directly_issued_by(authority.next_ca)
+    authority.next_ca.verify_directly_issued_by(authority.next_root)
+    card = VirtualCard(CardData.load(cards / "next_generation"), Counters(), Trace(lambda line: None))
+    card.transmit(bytes.fromhex("00A4040C0AD392F000260100000001"))
+    card.transmit(bytes.fromhex("0020009804" + b"1111".hex()))
+    digest = sha384(b"what the card vouches for").digest()
+    answer = card.transmit(bytes.fromhex("802A009730") + digest + b"\0")
+    assert answer[-2:].hex() == "9000" and len(answer) == 98
+    signature = encode_dss_signature(int.from_bytes(answer[:48], "big"), int.from_bytes(answer[48:96], "big"))
+    key = certificate.public_key()
+    assert isinstance(key, EllipticCurvePublicKey) and key.curve.name == "secp384r1"
+    key.verify(signature, b"what the card vouches for", ECDSA(SHA384()))
+    assert card.transmit(bytes.fromhex("802A009714") + digest[:20] + b"\0").hex() == "6700"
+
+
+def test_a_card_without_a_pin_answers_every_verify_of_it_alike(cards):
+    card = VirtualCard(CardData.load(cards / "no_pin"), Counters(), Trace(lambda line: None))
+    card.transmit(bytes.fromhex("00A4040C0AD392F000260100000001"))
+    for command in ("00200098", "0020009804" + b"0000".hex()):
+        assert card.transmit(bytes.fromhex(command)).hex() == "6984"
 
 
 def test_no_card_holds_a_12_digit_number(cards):
     for folder in cards.iterdir():
         known = json.loads((folder / "card.json").read_text("utf-8"))
-        assert set(known) == {"kind", "pin", "number_b", "serial_sha256"}
+        assert set(known) == {"kind", "pin", "number_b", "serial_sha256", "manner"}
         assert (len(known["pin"]), len(known["number_b"])) == (4, 14)

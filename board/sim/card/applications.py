@@ -35,7 +35,7 @@ def _jpki(card: CardData) -> Application:
             0x000A: Transparent("authentication certificate", certificate, broken=card.kind is Kind.DAMAGED),
             0x000B: Transparent("authentication CA", card.authentication_ca.ljust(_CERTIFICATE_FILE_SIZE, b"\0")),
             0x0017: Key("authentication key", card.authentication_key, frozenset((AUTHENTICATION_PIN,))),
-            AUTHENTICATION_PIN: Pin("authentication PIN", card.pin.encode(), PIN_LIMIT),
+            AUTHENTICATION_PIN: Pin("authentication PIN", card.pin.encode(), PIN_LIMIT, absent=card.manner.no_pin),
             SIGNATURE_PIN: Pin("signature password", None, SIGNATURE_PIN_LIMIT),
         },
     )

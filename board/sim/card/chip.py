@@ -6,8 +6,11 @@ another application does is not known, so it is an option.
 
 import hmac
 
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.utils import NoDigestInfo
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import NoDigestInfo, Prehashed, decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA384
 
 from board.sim.card.applications import applications_of
 from board.sim.card.command import Received, Refused, Status
@@ -36,6 +39,8 @@ class VirtualCard:
         self._verified: set[tuple[bytes, int]] = set()
         self.commands = 0
         """Commands answered."""
+        self.signatures = 0
+        """Signatures made."""
         self.forbidden = 0
         """How often something was touched that no reader has any business with."""
 
@@ -128,6 +133,8 @@ class VirtualCard:
         if not isinstance(pin, Pin):
             raise Refused(Status.INCOMPATIBLE_WITH_FILE)
         self._file = (ef, pin)
+        if pin.absent is not None:
+            raise Refused(pin.absent)
         left = self._counters.left(application.aid, ef, pin.limit)
         if not command.data:
             return b"", Status.VERIFICATION_FAILED | left
@@ -148,9 +155,15 @@ class VirtualCard:
         if not isinstance(key, Key):
             raise Refused(Status.CONDITIONS_NOT_SATISFIED)
         self._must_be_open(key)
-        if not 0 < len(command.data) <= _LARGEST_INPUT or not command.le:
+        private = key.private
+        rsa = isinstance(private, RSAPrivateKey)
+        fits = 0 < len(command.data) <= _LARGEST_INPUT if rsa else len(command.data) == SHA384.digest_size
+        if not fits or not command.le:
             raise Refused(Status.WRONG_LENGTH)
-        return key.private.sign(command.data, PKCS1v15(), NoDigestInfo()), Status.SUCCESS
+        self.signatures += 1
+        if isinstance(private, RSAPrivateKey):
+            return private.sign(command.data, PKCS1v15(), NoDigestInfo()), Status.SUCCESS
+        return _plain(private.sign(command.data, ECDSA(Prehashed(SHA384())))), Status.SUCCESS
 
     def _selected(self) -> Application:
         if self._application is None:
@@ -182,3 +195,8 @@ class VirtualCard:
         """What is selected, in words."""
         names = [part.name for part in (self._application, self._file and self._file[1]) if part]
         return " / ".join(names) or "nothing selected"
+
+
+def _plain(der: bytes) -> bytes:
+    """An ECDSA signature of P-384 as r, then s, 48 bytes each."""
+    return b"".join(number.to_bytes(SHA384.digest_size, "big") for number in decode_dss_signature(der))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from board.sim.card.data import PrivateKey
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Pin:
     """None: nothing matches."""
     limit: int
     """Tries after a success."""
+    absent: int | None = None
+    """Status word of a card that has no such PIN."""
     forbidden: bool = False
 
 
@@ -39,7 +41,7 @@ class Key:
     """A private key."""
 
     name: str
-    private: RSAPrivateKey = field(repr=False)
+    private: PrivateKey = field(repr=False)
     opened_by: frozenset[int] = frozenset()
     forbidden: bool = False
 

@@ -1,10 +1,9 @@
-"""Issue virtual cards: `python -m board.sim.card.issue FOLDER` makes an authority and a card for every persona.
+"""Issue virtual cards: an authority, and a card for every persona.
 
 FOLDER/authority/        what a verifier trusts, and the keys behind it
 FOLDER/cards/<persona>/  one card each, see `board.sim.card.data`
 """
 
-import argparse
 import io
 import secrets
 import string
@@ -18,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from PIL import Image, ImageDraw
 
 from board.sim.card.applications import AUTHENTICATION_PIN, JPKI_AID
-from board.sim.card.authority import Authority, new_key
-from board.sim.card.data import COUNTERS, CardData, Kind
+from board.sim.card.authority import Authority, new_key, new_next_key
+from board.sim.card.data import COUNTERS, CardData, Kind, Manner
 from board.sim.card.files import Counters
 from board.sim.card.surface import Person, basic_file, number_b, surface_file
 
@@ -27,7 +26,20 @@ PERSONAS = Path(__file__).with_name("personas.toml")
 Fields = Mapping[str, Any]
 """One table of it."""
 _COMMON_NAME_SIZE = 23
-_YEAR = timedelta(days=365)
+_DAY = timedelta(days=1)
+_YEAR = 365 * _DAY
+_ENDS = {
+    "valid": 4 * _YEAR,
+    "ending": 30 * _DAY,
+    "ended": -30 * _DAY,
+    "expired": -_YEAR,
+    "revoked": 4 * _YEAR,
+}
+"""When a certificate ends, from the day of issue on. The patient is told from three months before, and for three months
+after insurance can still be confirmed."""
+_LIFE = 5 * _YEAR
+_PHOTO_SIZE = (320, 400)
+_USUAL = Manner()
 
 
 def issue_card(
@@ -36,58 +48,81 @@ def issue_card(
     authority: Authority,
     *,
     kind: Kind = Kind.MY_NUMBER_CARD,
-    valid: tuple[datetime, datetime] | None = None,
+    ends: timedelta = _ENDS["valid"],
+    next_generation: bool = False,
+    manner: Manner = _USUAL,
 ) -> CardData:
-    """Make a card. Its certificate is `valid` from the first to the second time, by default for four more years.
+    """Make a card; `photo_jp2` may be nothing. Its certificate ends so long from now.
 
     Raises ValueError for a photo that does not fit.
     """
-    now = datetime.now(UTC)
-    key, card_key = new_key(), new_key()
+    end = datetime.now(UTC) + ends
+    key, card_key = new_next_key() if next_generation else new_key(), new_key()
     common_name = "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(_COMMON_NAME_SIZE))
-    certificate = authority.certify(key.public_key(), common_name, valid or (now - _YEAR, now + 4 * _YEAR))
+    certificate = authority.certify(key.public_key(), common_name, (end - _LIFE, end))
     return CardData(
         kind,
         person.pin,
         number_b(person),
         certificate.public_bytes(Encoding.DER),
-        authority.ca.public_bytes(Encoding.DER),
+        authority.ca_for(key.public_key()).public_bytes(Encoding.DER),
         key,
         card_key,
         surface_file(person, photo_jp2, card_key.public_key(), authority.signer_key),
         basic_file(),
         authority.signer_certificate,
+        manner,
     )
 
 
 def issue_personas(folder: Path, authority: Authority, photos: Mapping[str, bytes]) -> None:
     """A card folder under `folder` for every persona; `photos` are JP2 by persona, the rest get a drawn silhouette."""
-    drawn = silhouette()
-    now = datetime.now(UTC)
-    for name, fields in personas().items():
-        expired = fields.get("certificate") == "expired"
-        card = issue_card(
-            person_of(fields),
-            photos.get(name, drawn),
-            authority,
-            kind=Kind(fields.get("kind", Kind.MY_NUMBER_CARD)),
-            valid=(now - 6 * _YEAR, now - _YEAR) if expired else None,
-        )
-        card.save(folder / name)
-        if "pin_tries" in fields:
-            Counters(folder / name / COUNTERS).set(JPKI_AID, AUTHENTICATION_PIN, fields["pin_tries"])
+    for name in personas():
+        issue_persona(folder, name, authority, photos.get(name))
 
 
-def silhouette(size: tuple[int, int] = (320, 400)) -> bytes:
-    """A greyscale JP2 of nobody, for a card whose photo does not matter."""
+def issue_persona(folder: Path, name: str, authority: Authority, photo: bytes | None = None) -> None:
+    """The card folder `folder/name` of one persona, with this photo or a drawn silhouette. Raises KeyError."""
+    fields = personas()[name]
+    drawn = fields.get("photo", {})
+    if photo is None:
+        size = tuple(drawn.get("size", _PHOTO_SIZE))
+        photo = b"" if drawn.get("none") else silhouette(size, colour=drawn.get("colour", False))
+        photo = _filled(photo, drawn.get("bytes", len(photo)))
+    card = issue_card(
+        person_of(fields),
+        photo,
+        authority,
+        kind=Kind(fields.get("kind", Kind.MY_NUMBER_CARD)),
+        ends=_ENDS[fields.get("certificate", "valid")],
+        next_generation=fields.get("next_generation", False),
+        manner=Manner(**fields.get("manner", {})),
+    )
+    card.save(folder / name)
+    if "pin_tries" in fields:
+        Counters(folder / name / COUNTERS).set(JPKI_AID, AUTHENTICATION_PIN, fields["pin_tries"])
+
+
+def silhouette(size: tuple[int, int] = _PHOTO_SIZE, *, colour: bool = False) -> bytes:
+    """A JP2 of nobody, grey or in colour, for a card whose photo does not matter."""
     width, height = size
-    picture = Image.new("L", size, 225)
+    picture = Image.new("RGB", size, (212, 226, 235))
     draw = ImageDraw.Draw(picture)
-    draw.ellipse((width * 0.1, height * 0.68, width * 0.9, height * 1.4), 120)
-    draw.ellipse((width * 0.28, height * 0.16, width * 0.72, height * 0.66), 150)
+    draw.ellipse((width * 0.1, height * 0.68, width * 0.9, height * 1.4), (84, 120, 132))
+    draw.ellipse((width * 0.28, height * 0.16, width * 0.72, height * 0.66), (196, 148, 120))
     file = io.BytesIO()
-    picture.save(file, "JPEG2000", quality_mode="rates", quality_layers=[20])
+    picture.convert("RGB" if colour else "L").save(file, "JPEG2000", quality_mode="rates", quality_layers=[20])
     return file.getvalue()
+
+
+def _filled(photo: bytes, size: int) -> bytes:
+    """The same JP2 in `size` bytes: a box of free space after it (ISO/IEC 15444-1 annex I.2.2 lets readers skip it)."""
+    space = size - len(photo)
+    if space == 0:
+        return photo
+    if space < 8:
+        raise ValueError(f"a photo of {len(photo)} bytes cannot be filled to {size}")
+    return photo + space.to_bytes(4, "big") + b"free" + bytes(space - 8)
 
 
 def personas() -> dict[str, Fields]:
@@ -107,19 +142,3 @@ def person_of(fields: Fields) -> Person:
         security_code=fields["security_code"],
         pin=fields["pin"],
     )
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m board.sim.card.issue", description="Issue virtual cards")
-    parser.add_argument("folder", type=Path, help="new folder for authority/ and cards/")
-    parser.add_argument("--photo", type=Path, help="JP2 file for the card of `adult`")
-    options = parser.parse_args()
-    authority = Authority.create()
-    authority.save(options.folder / "authority")
-    photos = {"adult": options.photo.read_bytes()} if options.photo else {}
-    issue_personas(options.folder / "cards", authority, photos)
-
-
-if __name__ == "__main__":
-    main()

@@ -7,9 +7,11 @@ One JSON object a line each way:
     {"do": "lift"}
     {"do": "lift_after", "bytes": N}                lifted instead of giving the answer that completes N bytes of data
     {"do": "lift_after", "commands": N, "ins": "B0"}  lifted instead of answering the Nth command; "ins" may be left out
+    {"do": "mute_after", "commands": N}             lies there and never answers again instead of answering the Nth
     {"do": "status"}
 
-    {"ok": true, "card": name or null, "commands": answered by this card, "forbidden": of them where none may look}
+    {"ok": true, "card": name or null, "commands": answered by this card, "forbidden": of them where none may look,
+     "busy_ms": what they took it, from the arrival of each to its answer}
     {"ok": false, "error": text}
 """
 
@@ -25,6 +27,7 @@ from typing import Any
 from board.sim.card.chip import VirtualCard
 from board.sim.card.data import COUNTERS, CardData
 from board.sim.card.files import Counters
+from board.sim.card.radio import Radio
 from board.sim.card.trace import Trace
 from board.sim.card.vpcd import converse
 
@@ -36,6 +39,8 @@ AWAY_S = 0.8
 """A tray stays empty for so long. pcscd looks every 0.4 s: a card exchanged between two looks is not seen to have left,
 and if a client noticed first, pcscd never sees the next card."""
 _RETRY_S = 0.05
+_COARSE_S, _FINE_S = 0.002, 0.0002
+"""What the event loop's timer and the kernel's may be late by."""
 
 
 class TrayRefused(Exception):
@@ -71,12 +76,30 @@ class _LiftAfter:
 
 
 class TrayServer:
-    """A tray before vpcd at `address`. Card folders are looked up by persona under `cards`."""
+    """A tray before vpcd at `address`. Card folders are looked up by persona under `cards`.
 
-    def __init__(self, address: tuple[str, int], cards: Path | None, trace: Trace) -> None:
+    `kbit_s`: the rate of the radio of cards that name none; None: answers come as fast as they are made.
+    `select_ends_security`: whether selecting another application ends what stands verified, which is not known.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        cards: Path | None,
+        trace: Trace,
+        *,
+        kbit_s: int | None = None,
+        select_ends_security: bool = False,
+    ) -> None:
         self._address = address
         self._cards = cards
         self._trace = trace
+        self._kbit_s = kbit_s
+        self._select_ends_security = select_ends_security
+        self._radio: Radio | None = None
+        self._sign_s = 0.0
+        self._busy_s = 0.0
+        self._mute_after: int | None = None
         self._name: str | None = None
         self._card: VirtualCard | None = None
         self._lying: asyncio.Task[None] | None = None
@@ -98,8 +121,13 @@ class TrayServer:
             raise TrayRefused(f"{name} is no card: {type(error).__name__}") from error
         if surface is not None:
             data = replace(data, surface=surface)
-        self._name, self._lift_after = folder.name, _LiftAfter()
-        self._card = VirtualCard(data, Counters(folder / COUNTERS), self._trace)
+        kbit_s = data.manner.kbit_s or self._kbit_s
+        self._radio = Radio(kbit_s) if kbit_s else None
+        self._sign_s, self._busy_s, self._mute_after = data.manner.sign_ms / 1000, 0.0, None
+        self._name, self._lift_after = folder.name, _LiftAfter(data=data.manner.lift_after_bytes)
+        self._card = VirtualCard(
+            data, Counters(folder / COUNTERS), self._trace, select_ends_security=self._select_ends_security
+        )
         self._taken.clear()
         self._trace.event(f"placed {folder.name}")
         self._lying = asyncio.create_task(self._lie(self._card))
@@ -149,6 +177,8 @@ class TrayServer:
             case "lift_after":
                 ins = int(order["ins"], 16) if "ins" in order else None
                 self._lift_after = _LiftAfter(commands=int(order["commands"]), ins=ins)
+            case "mute_after":
+                self._mute_after = int(order["commands"])
             case "status":
                 pass
             case _:
@@ -161,6 +191,7 @@ class TrayServer:
             "card": self._name if lies else None,
             "commands": self._card.commands if self._card else 0,
             "forbidden": self._card.forbidden if self._card else 0,
+            "busy_ms": self._busy_s * 1000,
         }
 
     async def _lie(self, card: VirtualCard) -> None:
@@ -181,14 +212,33 @@ class TrayServer:
         reader, writer = await asyncio.open_connection(*self._address)
         self._taken.set()
 
-        def transmit(apdu: bytes) -> bytes:
-            self._lift_after.before(apdu)
-            answer = card.transmit(apdu)
-            self._lift_after.after(answer)
-            return answer
-
         try:
-            await converse(card, reader, writer, transmit)
+            await converse(card, reader, writer, lambda apdu: self._transmit(card, apdu))
         finally:
             writer.close()
             card.power_off()
+
+    async def _transmit(self, card: VirtualCard, apdu: bytes) -> bytes:
+        """Answer when the radio would have brought the answer. Raises _Lifted."""
+        since = time.perf_counter()
+        self._lift_after.before(apdu)
+        if self._mute_after is not None:
+            self._mute_after -= 1
+            if self._mute_after <= 0:
+                await asyncio.Future()  # until it is lifted
+        signatures = card.signatures
+        answer = card.transmit(apdu)
+        self._lift_after.after(answer)
+        takes = self._radio.exchange_s(len(apdu), len(answer)) if self._radio else 0.0
+        await _until(since + takes + self._sign_s * (card.signatures - signatures))
+        self._busy_s += time.perf_counter() - since
+        return answer
+
+
+async def _until(when: float) -> None:
+    """Return at a time of `perf_counter`. The loop's own clock is a millisecond coarse, which is a command's time."""
+    while (left := when - time.perf_counter()) > 0:
+        if left > _COARSE_S:
+            await asyncio.sleep(left - _COARSE_S)
+        elif left > _FINE_S:
+            time.sleep(left - _FINE_S)

@@ -22,6 +22,8 @@ class TrayStatus:
     """Commands it has answered since it was placed."""
     forbidden: int
     """How many of them touched what no reader has any business with."""
+    busy_ms: float
+    """What they took the card, from the arrival of each to its answer."""
 
 
 class Tray:
@@ -61,6 +63,10 @@ class Tray:
         """Have the card leave instead of answering the `count`th command from now, or the `count`th of one kind."""
         return await self._order(do="lift_after", commands=count, **({} if ins is None else {"ins": f"{ins:02X}"}))
 
+    async def mute_after_commands(self, count: int) -> TrayStatus:
+        """Have the card lie there without a word instead of answering the `count`th command from now, until lifted."""
+        return await self._order(do="mute_after", commands=count)
+
     async def status(self) -> TrayStatus:
         """What lies there now."""
         return await self._order(do="status")
@@ -79,4 +85,4 @@ class Tray:
         reply = json.loads(line)
         if not reply["ok"]:
             raise TrayRefused(reply["error"])
-        return TrayStatus(reply["card"], reply["commands"], reply["forbidden"])
+        return TrayStatus(reply["card"], reply["commands"], reply["forbidden"], reply["busy_ms"])

@@ -6,7 +6,7 @@ APDU; the card answers APDUs, and of the orders only the request for its ATR. Co
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import IntEnum
 
 from board.sim.card.chip import VirtualCard
@@ -25,14 +25,17 @@ class Order(IntEnum):
 
 
 async def converse(
-    card: VirtualCard, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, transmit: Callable[[bytes], bytes]
+    card: VirtualCard,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    transmit: Callable[[bytes], Awaitable[bytes]],
 ) -> None:
     """Answer until the other end goes away (asyncio.IncompleteReadError, OSError) or `transmit` raises."""
     while True:
         payload = await _receive(reader, writer)
         match payload[0] if len(payload) == 1 else None:
             case None:
-                answer = transmit(payload)
+                answer = await transmit(payload)
             case Order.ATR:
                 answer = card.atr
             case Order.POWER_ON:
