@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "card"))  # the same nonsense, the same permitted commands
+
 from flow_rig import FlowRig
+from permitted import assert_permitted
 
 from board.demo.portraits import Faces, camera_frame, chip_photo, load_faces
 from board.demo.visits import empty_room
@@ -61,12 +65,13 @@ async def face_worker(dock: tuple[Dock, Path]) -> AsyncIterator[FaceWorker]:
 async def rig(
     dock: tuple[Dock, Path], world: Path, face_worker: FaceWorker, anchors: TrustAnchors
 ) -> AsyncIterator[FlowRig]:
-    """A reader that waits for its patient."""
+    """A reader that waits for its patient; whatever a test plays, its cards see nothing but what a visit may touch."""
     rig = FlowRig(dock[0], dock[1], world / "cards", face_worker, anchors)
     rig.show_to_camera(empty_room())
     await rig.open()
     yield rig
     await rig.close()
+    assert_permitted(rig.tray.trace)
 
 
 @pytest.fixture(scope="session")

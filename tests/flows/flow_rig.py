@@ -51,11 +51,14 @@ class MemoryTray:
         self.answers.set()
         self.in_use = False
         """Another program holds the card."""
+        self.wanted = asyncio.Event()
+        """Somebody waits for a card."""
         self._card: VirtualCard | None = None
         self._changed = asyncio.Event()
 
     def place(self, folder: Path, change: Callable[[CardData], CardData] = lambda data: data) -> None:
         self._card = VirtualCard(change(CardData.load(folder)), Counters(folder / COUNTERS), Trace(self.trace.append))
+        self.wanted.clear()
         self._change()
 
     def lift(self) -> None:
@@ -70,6 +73,7 @@ class MemoryTray:
 
     async def inserted(self) -> None:
         while self._card is None:
+            self.wanted.set()
             await self._changed.wait()
 
     async def removed(self) -> None:
@@ -211,6 +215,7 @@ class FlowRig:
         """Another visit at the same reader, not open yet; without `face` its worker has failed."""
         rig = FlowRig(self.dock, self._folder, self._cards, self._face if face else None, self._anchors)
         rig.patience = patience or Patience(settle=0)
+        rig.tray.trace = self.tray.trace  # one trace for all visits of a test
         return rig
 
     async def close(self) -> None:
@@ -292,7 +297,9 @@ class FlowRig:
         """Take the card away if it is there, let the next patient come, and the visit's outcome."""
         assert self.visit is not None
         self.tray.lift()
-        await asyncio.wait({self.visit}, timeout=0.5)
+        wanted = asyncio.create_task(self.tray.wanted.wait())
+        await asyncio.wait({self.visit, wanted}, return_when=asyncio.FIRST_COMPLETED)
+        wanted.cancel()
         if not self.visit.done():
             self.place("adult")  # the last screen gives way to the next card
         async with asyncio.timeout(20):

@@ -366,16 +366,3 @@ async def test_changing_to_the_pin_while_looking_needs_no_new_card(rig: FlowRig)
     outcome = await rig.ended()
     assert outcome.method is Method.PIN
     assert isinstance(decode(rig.terminal.delivered[0]["evidence"]), PinEvidence)
-
-
-async def test_the_twelve_digit_number_is_never_touched_in_any_way_of_confirming(rig: FlowRig, patient: Frame) -> None:
-    rig.place("adult")
-    await rig.tap(METHOD, "pin")
-    await rig.enter_pin("0000")
-    rig.show_to_camera(patient)
-    await rig.tap(PAD, "face")
-    await rig.tap(CONSENTS, "agree_all")
-    await rig.see("done")
-    await rig.ended()
-    assert any("EF 0002" in line or "0002" in line for line in rig.tray.trace)  # the trace does see files
-    assert not any(select in line for line in rig.tray.trace for select in ("A4020C020005", "A4020C020013"))
