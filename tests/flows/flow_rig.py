@@ -211,10 +211,13 @@ class FlowRig:
         self._run(answer_calls(terminal, self.terminal.answer), caller.run(), patient.run())
         self.visit = asyncio.create_task(receive_patient(kiosk))
 
-    def fresh(self, patience: Patience | None = None, *, face: bool = True) -> "FlowRig":
+    def fresh(
+        self, patience: Patience | None = None, *, face: bool = True, tray: MemoryTray | None = None
+    ) -> "FlowRig":
         """Another visit at the same reader, not open yet; without `face` its worker has failed."""
         rig = FlowRig(self.dock, self._folder, self._cards, self._face if face else None, self._anchors)
         rig.patience = patience or Patience(settle=0)
+        rig.tray = tray or rig.tray
         rig.tray.trace = self.tray.trace  # one trace for all visits of a test
         return rig
 
