@@ -20,7 +20,7 @@ from firmware.screens.pin_locked import PinLocked
 from firmware.screens.reading_card import ReadingCard
 from firmware.screens.turn_card import TurnCard
 from firmware.token.claims import Method
-from firmware.token.evidence import Evidence, FaceEvidence, PinEvidence, digest_info, verify_card_key, verify_photo
+from firmware.token.evidence import Evidence, FaceEvidence, PinEvidence, card_input, verify_card_key, verify_photo
 from firmware.token.refusal import TokenRefused
 
 LOOK_S = 20.0
@@ -71,7 +71,11 @@ class PinProof:
     method: ClassVar = Method.PIN
 
     async def evidence(self, visit: Visit, bound: bytes) -> Evidence:
-        signature = await visit.card.do(self.jpki.sign, digest_info(bound))
+        try:
+            asked = card_input(visit.certificate, bound)
+        except TokenRefused as refused:
+            raise Ended(f"card_refused: {refused.refusal.value}", CardProblem("002")) from refused
+        signature = await visit.card.do(self.jpki.sign, asked)
         return PinEvidence(visit.certificate, signature)
 
 

@@ -13,9 +13,9 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 
 from firmware.token import cbor, cv, tlv
 from firmware.token.anchors import TrustAnchors
@@ -38,7 +38,7 @@ class PinEvidence:
     certificate: bytes
     """Authentication certificate, DER."""
     signature: bytes
-    """By the certificate's key over `digest_info(binding)`."""
+    """By the certificate's key, of `card_input(binding)`."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,25 @@ def digest_info(sha256: bytes) -> bytes:
     return _DIGEST_INFO_SHA_256 + sha256
 
 
+def card_input(certificate: bytes, bound: bytes) -> bytes:
+    """What the key of an authentication certificate (DER) is asked to sign for `binding`.
+
+    RSA: the DigestInfo whose SHA-256 digest `binding` is. ECDSA on P-384, announced for the next generation of cards:
+    SHA-384 of `binding`; what its chip will expect is not published. Raises TokenRefused for any other key.
+    """
+    try:
+        key = x509.load_der_x509_certificate(certificate).public_key()
+    except UnsupportedAlgorithm as error:
+        raise TokenRefused(Refusal.KEY_UNSUPPORTED) from error
+    except ValueError as error:
+        raise TokenRefused(Refusal.CERTIFICATE_MALFORMED) from error
+    if isinstance(key, rsa.RSAPublicKey):
+        return digest_info(bound)
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP384R1):
+        return hashlib.sha384(bound).digest()
+    raise TokenRefused(Refusal.KEY_UNSUPPORTED)
+
+
 def verify_authentication_certificate(der: bytes, anchors: TrustAnchors) -> x509.Certificate:
     """A patient's authentication certificate, if a trusted authority issued it. Dates and revocation are not checked.
 
@@ -127,14 +146,21 @@ def verify_authentication_certificate(der: bytes, anchors: TrustAnchors) -> x509
 
 
 def verify_pin_signature(certificate: x509.Certificate, bound: bytes, signature: bytes) -> None:
-    """Check that the key of an authentication certificate signed `binding`. Raises TokenRefused."""
+    """Check that the key of an authentication certificate signed `card_input`. Raises TokenRefused.
+
+    RSA: PKCS #1 v1.5. P-384: r, then s, 48 bytes each.
+    """
     try:
         key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         raise TokenRefused(Refusal.KEY_UNSUPPORTED) from error
-    if not isinstance(key, rsa.RSAPublicKey):
+    if isinstance(key, rsa.RSAPublicKey):
+        signed = _signed(key, bound, signature)
+    elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP384R1):
+        signed = _signed_p384(key, bound, signature)
+    else:
         raise TokenRefused(Refusal.KEY_UNSUPPORTED)
-    if not _signed(key, bound, signature):
+    if not signed:
         raise TokenRefused(Refusal.PIN_SIGNATURE)
 
 
@@ -203,6 +229,18 @@ def _what_changed(same: list[bool]) -> Refusal:
 def _signed(key: rsa.RSAPublicKey, digest: bytes, signature: bytes) -> bool:
     try:
         key.verify(signature, digest, padding.PKCS1v15(), Prehashed(SHA256()))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _signed_p384(key: ec.EllipticCurvePublicKey, message: bytes, signature: bytes) -> bool:
+    size = SHA384.digest_size
+    if len(signature) != 2 * size:
+        return False
+    r, s = (int.from_bytes(signature[start : start + size], "big") for start in (0, size))
+    try:
+        key.verify(encode_dss_signature(r, s), message, ec.ECDSA(SHA384()))
     except InvalidSignature:
         return False
     return True

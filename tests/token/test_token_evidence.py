@@ -4,12 +4,14 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
-from visit_samples import BRIDGE_ID, NONCE, Authority, Card, World, encode_key, new_rsa, raw_pkcs1, tlv
+from visit_samples import BRIDGE_ID, NONCE, Authority, Card, World, encode_key, issue, new_rsa, raw_pkcs1, tlv
 
 from firmware.token import cbor, cv, evidence
 from firmware.token.anchors import AnchorsMalformed, CvAnchor, TrustAnchors
@@ -87,6 +89,35 @@ def test_genuine_card_is_believed_by_face_and_by_pin(world: World, face: FaceEvi
 def test_a_pin_signature_is_what_the_card_makes_of_the_digest_info(world: World) -> None:
     signature = raw_pkcs1(world.card.key, evidence.digest_info(BOUND))
     evidence.verify_pin_signature(world.card.x509, BOUND, signature)
+
+
+def p384_card(curve: ec.EllipticCurve) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    """A key on a card of the next generation, and its certificate."""
+    key, name = ec.generate_private_key(curve), x509.Name([])
+    return key, issue(name, key.public_key(), name, key)
+
+
+def test_a_p384_card_signs_what_it_is_asked_and_nothing_else_passes() -> None:
+    key, certificate = p384_card(ec.SECP384R1())
+    asked = evidence.card_input(certificate.public_bytes(Encoding.DER), BOUND)
+    assert asked == hashlib.sha384(BOUND).digest()
+    der = key.sign(asked, ec.ECDSA(Prehashed(SHA384())))
+    plain = b"".join(number.to_bytes(48, "big") for number in decode_dss_signature(der))
+    evidence.verify_pin_signature(certificate, BOUND, plain)
+    other = plain[:95] + bytes((plain[95] ^ 1,))
+    for signature in (der, other, plain[48:] + plain[:48], bytes(96), plain[:95], plain + b"\0", b""):
+        call = partial(evidence.verify_pin_signature, certificate, BOUND, signature)
+        assert refusal_of(call) is Refusal.PIN_SIGNATURE
+    assert refusal_of(partial(evidence.verify_pin_signature, certificate, bytes(32), plain)) is Refusal.PIN_SIGNATURE
+
+
+def test_an_rsa_card_is_asked_for_a_digest_info_and_any_other_key_is_refused(world: World) -> None:
+    assert evidence.card_input(world.card.certificate, BOUND) == evidence.digest_info(BOUND)
+    _, other = p384_card(ec.SECP256R1())
+    der = other.public_bytes(Encoding.DER)
+    assert refusal_of(lambda: evidence.card_input(der, BOUND)) is Refusal.KEY_UNSUPPORTED
+    assert refusal_of(lambda: evidence.verify_pin_signature(other, BOUND, bytes(96))) is Refusal.KEY_UNSUPPORTED
+    assert refusal_of(lambda: evidence.card_input(b"0", BOUND)) is Refusal.CERTIFICATE_MALFORMED
 
 
 def test_what_was_changed_on_the_card_face_is_named(world: World, face: FaceEvidence, sibling: Card) -> None:
