@@ -13,11 +13,17 @@ from structlog.typing import FilteringBoundLogger
 from firmware.policy import FacilityKind
 from firmware.token.cose import unverified_index
 from firmware.token.refusal import Refusal, TokenRefused
-from host_bridge.eligibility import CertificateStatus, Eligibility, EligibilityUnavailable, QualificationValidity
+from host_bridge.eligibility import (
+    CertificateStatus,
+    Eligibility,
+    EligibilityUnavailable,
+    QualificationValidity,
+    graver,
+)
 from host_bridge.journal import Journal, StoredToken
 from host_bridge.keys import Seal
 from host_bridge.pairing import device_id_of
-from host_bridge.verify import Trust, expired, patient_certificate, verify_visit
+from host_bridge.verify import Trust, patient_certificate, status_by_date, verify_visit
 
 _NO_CTI: Final = bytes(16)
 
@@ -129,9 +135,10 @@ class Desk:
         except TokenRefused:
             return Standing(False, CertificateStatus.UNKNOWN, QualificationValidity.NONE)
         key = hashlib.sha256(der).digest()
-        status = self._eligibility.revocation(key, certificate.serial_number)
-        if status is not CertificateStatus.REVOKED and expired(certificate, self._now()):
-            status = CertificateStatus.EXPIRED
+        by_date = status_by_date(certificate, self._now())
+        if by_date is CertificateStatus.UNKNOWN:
+            self._log.warning("clock_behind")
+        status = graver(by_date, self._eligibility.revocation(key, certificate.serial_number))
         qualification = self._eligibility.qualification(key)
         return Standing(qualification.registered, status, qualification.validity)
 
@@ -148,13 +155,11 @@ class Desk:
             raise TokenRefused(Refusal.NONCE_UNKNOWN)
         now = self._now()
         visit = verify_visit(chain, token, evidence, issued, self._trust, now)
-        revocation = self._revocation(visit.lookup_key, visit.certificate_serial)
-        if revocation is CertificateStatus.REVOKED:
+        status = graver(visit.by_date, self._revocation(visit.lookup_key, visit.certificate_serial))
+        if status is CertificateStatus.REVOKED:
             raise TokenRefused(Refusal.CERTIFICATE_REVOKED)
         claims = visit.claims
-        stored = StoredToken(
-            cti, claims.device_id, claims.counter, chain, nonce, token, revocation.value, received_at=now
-        )
+        stored = StoredToken(cti, claims.device_id, claims.counter, chain, nonce, token, status.value, received_at=now)
         # the reader's clock is the bridge's, carried on: it may not leave the time in which the visit took place
         visited_at = min(max(claims.issued_at, issued.issued_at), now)
         self._journal.store(stored, visited_at, self._seal.close(visit.lookup_key, cti))
@@ -163,7 +168,7 @@ class Desk:
             device=claims.device_id,
             cti=cti.hex(),
             method=claims.method.value,
-            revocation=revocation.value,
+            certificate=status.value,
             visited_at=visited_at,
             ms=round((time.perf_counter() - began) * 1000, 2),
         )

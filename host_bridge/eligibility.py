@@ -18,13 +18,26 @@ class EligibilityUnavailable(Exception):
 
 
 class CertificateStatus(StrEnum):
-    """What is known of an authentication certificate."""
+    """What is known of an authentication certificate, from the gravest to the best: where two hold, the first counts.
 
-    GOOD = "good"
+    What forbids comes before what nobody knows, and that before a mere notice.
+    """
+
     REVOKED = "revoked"
     EXPIRED = "expired"
+    """Ended, and the months after its end are over too (firmware.policy.certificate)."""
+    ENDED = "ended"
+    """Ended within the last months: the insurance can be confirmed, and no record be shared."""
     UNKNOWN = "unknown"
-    """Nobody could say: asked in vain, or of an authority that the bridge does not know."""
+    """Nobody could say: asked in vain, of an authority that the bridge does not know, or by a clock that is wrong."""
+    ENDING = "ending"
+    """To be renewed soon."""
+    GOOD = "good"
+
+
+def graver(one: CertificateStatus, other: CertificateStatus) -> CertificateStatus:
+    """Which of two statuses counts."""
+    return min(one, other, key=list(CertificateStatus).index)
 
 
 class QualificationValidity(IntEnum):

@@ -18,8 +18,9 @@ CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
     # a visit
     "nonce_issued": frozenset({"device"}),
     "patient_identified": frozenset({"registered", "certificate", "validity"}),
+    "clock_behind": frozenset(),
     "reception_called": frozenset({"device"}),
-    "token_stored": frozenset({"device", "cti", "method", "revocation", "visited_at", "ms"}),
+    "token_stored": frozenset({"device", "cti", "method", "certificate", "visited_at", "ms"}),
     "token_repeated": frozenset({"cti"}),
     "token_refused": frozenset({"device", "cti", "reason"}),
     # what leaves the bridge

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from host_bridge.eligibility import CertificateStatus
 from host_bridge.news import Change, Subscription
 from host_bridge.outlets.face_folder import FaceFolder
 from host_bridge.visits import File, Inquiry, Standing, Visit
@@ -20,6 +21,15 @@ REFUSED_CAP: Final = 50
 CALLS_CAP: Final = 20
 PRESENT_S: Final = 180
 """A patient who began a visit and of whom nothing was heard for so long has left: a visit broken off is not told."""
+NOT_YET_VALID: Final = "certificate: certificate is not yet valid"
+"""How OpenSSL says so of a reader that this terminal itself has paired."""
+JUDGED_BY_DATE: Final = (
+    CertificateStatus.GOOD,
+    CertificateStatus.ENDING,
+    CertificateStatus.ENDED,
+    CertificateStatus.EXPIRED,
+)
+"""Of a certificate whose first day has come by this terminal's clock."""
 
 Event = Mapping[str, Any]
 
@@ -29,7 +39,8 @@ class Link:
     """The cable and the reader at its end."""
 
     state: str
-    """"waiting" (since the start of the bridge), "up", "unplugged", "unpaired" or "silent"."""
+    """"waiting" (since the start of the bridge), "up", "unplugged", "unpaired", "silent", or "clock": the reader's
+    certificate is not valid yet, so this terminal's clock is behind."""
     since: int
     reader: str = ""
     reason: str = ""
@@ -51,6 +62,8 @@ class Present:
 
     reader: str
     since: int
+    certificate: str | None = None
+    """Value of CertificateStatus, once the card has been read: with some of them the reader sends the patient away."""
 
 
 class Reception:
@@ -74,7 +87,8 @@ class Reception:
             "link_down": self._link_down,
             "link_refused": self._link_refused,
             "nonce_issued": self._somebody_came,
-            "patient_identified": lambda event: self._over("eligibility"),
+            "patient_identified": self._identified,
+            "clock_behind": lambda event: self._trouble("clock"),
             "reception_called": self._called,
             "token_stored": self._stored,
             "token_refused": self._refused,
@@ -169,8 +183,13 @@ class Reception:
 
     def _link_down(self, event: Event) -> None:
         reason = event["reason"]
-        certificate = reason.startswith("certificate") or reason == "refused_by_other_end"
-        self._set_link("unplugged" if reason == "port_gone" else "unpaired" if certificate else "silent", event)
+        if reason == "port_gone":
+            state = "unplugged"
+        elif reason == NOT_YET_VALID:
+            state = "clock"
+        else:
+            state = "unpaired" if reason.startswith("certificate") or reason == "refused_by_other_end" else "silent"
+        self._set_link(state, event)
         self._set_present(None)
 
     def _link_refused(self, event: Event) -> None:
@@ -179,6 +198,13 @@ class Reception:
     def _somebody_came(self, event: Event) -> None:
         self._over("journal")
         self._set_present(Present(event["device"], self._now()))
+
+    def _identified(self, event: Event) -> None:
+        self._over("eligibility")
+        if event["certificate"] in JUDGED_BY_DATE:
+            self._over("clock")
+        if self._present is not None:
+            self._set_present(replace(self._present, certificate=event["certificate"]))
 
     def _called(self, event: Event) -> None:
         reader = event["device"]
@@ -191,7 +217,7 @@ class Reception:
         self._over("journal")
         now = self._now()
         known = self._visits.get(event["cti"]) or Visit(event["cti"], now, event["visited_at"], event["device"])
-        self._put(replace(known, method=event["method"], revocation=event["revocation"]))
+        self._put(replace(known, method=event["method"], certificate=event["certificate"]))
 
     def _refused(self, event: Event) -> None:
         self._left(event["device"])

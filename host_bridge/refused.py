@@ -11,6 +11,7 @@ class Ground(StrEnum):
 
     CARD_EXPIRED = "card_expired"
     CARD_REVOKED = "card_revoked"
+    CONSENT_NOT_ALLOWED = "consent_not_allowed"
     CARD_NOT_GENUINE = "card_not_genuine"
     """The card could not show that it is genuine, or that the face on it is."""
     READER_EXPIRED = "reader_expired"
@@ -26,6 +27,7 @@ class Ground(StrEnum):
 _GROUNDS: Final = {
     Ground.CARD_EXPIRED: (Refusal.CERTIFICATE_EXPIRED,),
     Ground.CARD_REVOKED: (Refusal.CERTIFICATE_REVOKED,),
+    Ground.CONSENT_NOT_ALLOWED: (Refusal.CONSENT_NOT_ALLOWED,),
     Ground.CARD_NOT_GENUINE: (
         Refusal.CERTIFICATE_MALFORMED,
         Refusal.CERTIFICATE_UNTRUSTED,

@@ -25,6 +25,8 @@ READ_S = 0.25
 
 _STATUSES = {
     CertificateStatus.GOOD: messages.GOOD,
+    CertificateStatus.ENDING: messages.ENDING,
+    CertificateStatus.ENDED: messages.ENDED,
     CertificateStatus.EXPIRED: messages.EXPIRED,
     CertificateStatus.REVOKED: messages.REVOKED,
     CertificateStatus.UNKNOWN: messages.UNCERTAIN,

@@ -11,16 +11,25 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from firmware.policy import Phase, certificate_phase
 from firmware.token import evidence as card
 from firmware.token.anchors import TrustAnchors
 from firmware.token.claims import Claims, DebugStatus, certificate_mac
 from firmware.token.cose import verify_token
 from firmware.token.refusal import Refusal, TokenRefused
 from firmware.wire.messages import MAX_CERTIFICATE
+from host_bridge.eligibility import CertificateStatus
 from host_bridge.journal import IssuedNonce
 
 NONCE_LIFE_S: Final = 24 * 3600
 """From handing out a nonce to receiving its token, by the bridge's own clock; consents hold no longer either."""
+
+_STATUS_IN: Final = {
+    Phase.RUNNING: CertificateStatus.GOOD,
+    Phase.ENDING: CertificateStatus.ENDING,
+    Phase.ENDED: CertificateStatus.ENDED,
+    Phase.OVER: CertificateStatus.EXPIRED,
+}
 
 
 @dataclass(frozen=True)
@@ -45,12 +54,18 @@ class VerifiedVisit:
     """SHA-256 of the patient's authentication certificate (DER): how eligibility finds the patient."""
     certificate_serial: int
     """Of that certificate, whose revocation has not been asked for."""
+    by_date: CertificateStatus
+    """Its `status_by_date` when the visit began."""
 
 
 def verify_visit(
     device_chain: Sequence[bytes], token: bytes, evidence: bytes, nonce: IssuedNonce, trust: Trust, now: int
 ) -> VerifiedVisit:
-    """Believe a visit at time `now` (seconds since 1970), or raise TokenRefused. `nonce` is the bridge's own record."""
+    """Believe a visit at time `now` (seconds since 1970), or raise TokenRefused. `nonce` is the bridge's own record.
+
+    The patient's certificate is judged as of the beginning of the visit, when the nonce was issued: what the patient
+    was told then still holds for a token that had to wait for its cable. Both are times of the bridge's own clock.
+    """
     device_id = _reader(device_chain, trust.facility_ca, now)
     if nonce.device_id != device_id:
         raise TokenRefused(Refusal.NONCE_UNKNOWN)
@@ -66,8 +81,13 @@ def verify_visit(
         raise TokenRefused(Refusal.DEMO_DEVICE)
     if trust.demo and not demo_device:
         raise TokenRefused(Refusal.NOT_A_DEMO_DEVICE)
-    certificate = _patient(claims, evidence, nonce, trust, now)
-    return VerifiedVisit(claims, certificate.fingerprint(SHA256()), certificate.serial_number)
+    certificate = _patient(claims, evidence, nonce, trust)
+    by_date = status_by_date(certificate, nonce.issued_at)
+    if by_date is CertificateStatus.EXPIRED:
+        raise TokenRefused(Refusal.CERTIFICATE_EXPIRED)
+    if by_date is CertificateStatus.ENDED and any(claims.consents.values()):
+        raise TokenRefused(Refusal.CONSENT_NOT_ALLOWED)
+    return VerifiedVisit(claims, certificate.fingerprint(SHA256()), certificate.serial_number, by_date)
 
 
 def patient_certificate(der: bytes, anchors: TrustAnchors) -> x509.Certificate:
@@ -78,10 +98,15 @@ def patient_certificate(der: bytes, anchors: TrustAnchors) -> x509.Certificate:
     return card.verify_authentication_certificate(der, anchors)
 
 
-def expired(certificate: x509.Certificate, now: int) -> bool:
-    """Whether `now` lies outside the certificate's dates."""
-    moment = datetime.fromtimestamp(now, UTC)
-    return not certificate.not_valid_before_utc <= moment <= certificate.not_valid_after_utc
+def status_by_date(certificate: x509.Certificate, at: int) -> CertificateStatus:
+    """What the dates of a patient's certificate say at a time of the bridge's clock, in seconds since 1970.
+
+    UNKNOWN before its first day: an authority issued it, so that day has come, and the clock is behind. What a clock
+    says that is known to be wrong is no reason to send a patient away.
+    """
+    if at < certificate.not_valid_before_utc.timestamp():
+        return CertificateStatus.UNKNOWN
+    return _STATUS_IN[certificate_phase(int(certificate.not_valid_after_utc.timestamp()), at)]
 
 
 def _reader(chain: Sequence[bytes], facility_ca: x509.Certificate, now: int) -> str:
@@ -98,12 +123,12 @@ def _reader(chain: Sequence[bytes], facility_ca: x509.Certificate, now: int) -> 
         raise TokenRefused(Refusal.DEVICE_CERTIFICATE_UNTRUSTED) from error
     if ExtendedKeyUsageOID.SERVER_AUTH not in usage or len(names) != 1:  # a terminal has the other role
         raise TokenRefused(Refusal.DEVICE_CERTIFICATE_UNTRUSTED)
-    if expired(certificate, now):
+    if not certificate.not_valid_before_utc <= datetime.fromtimestamp(now, UTC) <= certificate.not_valid_after_utc:
         raise TokenRefused(Refusal.DEVICE_CERTIFICATE_EXPIRED)
     return str(names[0].value)
 
 
-def _patient(claims: Claims, message: bytes, nonce: IssuedNonce, trust: Trust, now: int) -> x509.Certificate:
+def _patient(claims: Claims, message: bytes, nonce: IssuedNonce, trust: Trust) -> x509.Certificate:
     """The authentication certificate in evidence that bears out the claims."""
     if hashlib.sha256(message).digest() != claims.evidence:
         raise TokenRefused(Refusal.EVIDENCE_NOT_NAMED)
@@ -113,8 +138,6 @@ def _patient(claims: Claims, message: bytes, nonce: IssuedNonce, trust: Trust, n
     certificate = patient_certificate(evidence.certificate, trust.cards)
     if certificate_mac(trust.facility_key, evidence.certificate) != claims.certificate_mac:
         raise TokenRefused(Refusal.CERTIFICATE_MAC)
-    if expired(certificate, now):
-        raise TokenRefused(Refusal.CERTIFICATE_EXPIRED)
     bound = card.binding(trust.bridge_id, nonce.nonce, claims.cti, claims.consents, claims.method)
     if isinstance(evidence, card.PinEvidence):
         card.verify_pin_signature(certificate, bound, evidence.signature)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from firmware.policy import Facility, consents_for
 from firmware.token.claims import Claims
-from host_bridge.eligibility import QualificationValidity
+from host_bridge.eligibility import CertificateStatus, QualificationValidity
 from host_bridge.outlets.oqs_face import CONSENT_LIFE, Result
 from host_bridge.refused import Ground, ground_of
 
@@ -37,6 +37,8 @@ class Todo(StrEnum):
     CHOOSE_INSURANCE = "choose_insurance"
     CHECK_ASSISTANCE = "check_assistance"
     REGISTER = "register"
+    CHECK_CARD = "check_card"
+    """Nobody could say whether its certificate holds; the reader sends the patient to the reception."""
     ASK_FOR_CERTIFICATE = "ask_for_certificate"
     """Of qualification (資格確認書): the card or the system says nothing that helps."""
     LOOK_AT_RECEIPT_COMPUTER = "look_at_receipt_computer"
@@ -119,7 +121,7 @@ class Visit:
     reader: str
     method: str | None = None
     """Value of firmware.token.claims.Method."""
-    revocation: str | None = None
+    certificate: str | None = None
     """Value of CertificateStatus: what was known of the patient's certificate when the visit came."""
     answers: tuple[Answer, ...] | None = None
     inquiry: Inquiry = Inquiry.ASKING
@@ -143,7 +145,8 @@ class Visit:
             return _TODO_WITHOUT_ANSWER[self.inquiry]
         if self.standing.registered is False and self.standing.validity == QualificationValidity.VALID:
             return Todo.REGISTER
-        return _TODO[self.standing.validity]
+        todo = _TODO[self.standing.validity]
+        return Todo.CHECK_CARD if todo is Todo.RECEIVE and self.certificate == CertificateStatus.UNKNOWN else todo
 
     def shown(self) -> dict[str, Any]:
         """For the page: values of JSON."""
@@ -168,6 +171,7 @@ _TODO_WITHOUT_ANSWER: Final = {
 _TODO_WHERE_REFUSED: Final = {
     Ground.CARD_EXPIRED: Todo.ASK_FOR_CERTIFICATE,
     Ground.CARD_REVOKED: Todo.ASK_FOR_CERTIFICATE,
+    Ground.CONSENT_NOT_ALLOWED: Todo.PLACE_CARD_AGAIN,
     Ground.CARD_NOT_GENUINE: Todo.ASK_FOR_CERTIFICATE,
     Ground.READER_EXPIRED: Todo.CALL_TECHNICIAN,
     Ground.READER_NOT_KNOWN: Todo.CALL_TECHNICIAN,

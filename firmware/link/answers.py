@@ -10,6 +10,10 @@ class CertificateStatus(StrEnum):
     """What the terminal knows of a card's authentication certificate."""
 
     GOOD = "good"
+    ENDING = "ending"
+    """To be renewed soon."""
+    ENDED = "ended"
+    """The insurance can be confirmed, and no record be shared."""
     EXPIRED = "expired"
     REVOKED = "revoked"
     UNKNOWN = "unknown"
@@ -18,6 +22,8 @@ class CertificateStatus(StrEnum):
 
 _STATUSES = {
     messages.GOOD: CertificateStatus.GOOD,
+    messages.ENDING: CertificateStatus.ENDING,
+    messages.ENDED: CertificateStatus.ENDED,
     messages.EXPIRED: CertificateStatus.EXPIRED,
     messages.REVOKED: CertificateStatus.REVOKED,
     messages.UNCERTAIN: CertificateStatus.UNKNOWN,

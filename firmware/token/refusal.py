@@ -45,6 +45,8 @@ class Refusal(StrEnum):
     CERTIFICATE_MAC = "certificate_mac"
     CERTIFICATE_EXPIRED = "certificate_expired"
     CERTIFICATE_REVOKED = "certificate_revoked"
+    CONSENT_NOT_ALLOWED = "consent_not_allowed"
+    """Given with a certificate that has ended: it serves to confirm the insurance alone."""
     KEY_UNSUPPORTED = "key_unsupported"
     PIN_SIGNATURE = "pin_signature"
     ISSUER_MALFORMED = "issuer_malformed"

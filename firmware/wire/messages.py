@@ -37,7 +37,12 @@ GOOD = 1
 EXPIRED = 2
 REVOKED = 3
 UNCERTAIN = 4
-"""or the host cannot tell."""
+"""or the host cannot tell;"""
+ENDING = 5
+"""of use, and to be renewed soon;"""
+ENDED = 6
+"""of use to confirm the insurance, and for no consent."""
+STATUSES = (GOOD, EXPIRED, REVOKED, UNCERTAIN, ENDING, ENDED)
 
 NONCE_SIZE = 32
 CTI_SIZE = 16
@@ -139,14 +144,14 @@ def unpack_nonce(body: bytes) -> bytes:
 
 
 def pack_standing(registered: bool, certificate: int, validity: int) -> bytes:
-    """`certificate`: GOOD, EXPIRED, REVOKED or UNCERTAIN. `validity`: QualificationValidity, 0-255."""
+    """`certificate`: one of STATUSES. `validity`: QualificationValidity, 0-255."""
     return struct.pack(">BBB", registered, certificate, validity)
 
 
 def unpack_standing(body: bytes) -> tuple[bool, int, int]:
     """Registered, status of the certificate, validity class. Raises Malformed."""
     registered, certificate, validity = _unpack(">BBB", body)
-    if certificate not in (GOOD, EXPIRED, REVOKED, UNCERTAIN):
+    if certificate not in STATUSES:
         raise Malformed(f"certificate status {certificate}")
     return bool(registered), certificate, validity
 

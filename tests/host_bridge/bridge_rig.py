@@ -133,7 +133,7 @@ class Bridge:
         card, reader = card or self.world.card, reader or self.world.reader
         nonce = nonce or self.desk.open_visit(reader.device_id)
         world = World(self.world.authority, card, self.world.facility, reader)
-        consents = claims.get("consents") or {1: True, 2: False}
+        consents = claims.get("consents", {1: True, 2: False})
         bound = binding(BRIDGE_ID, nonce, cti, consents, method)
         if proof is None:
             proof = card.pin_evidence(bound) if method is Method.PIN else card.face_evidence(bound)

@@ -150,7 +150,7 @@ def test_while_eligibility_cannot_be_asked_visits_are_stored_and_files_wait(brid
     system = Awaited()
     bridge.kill(system)
     assert bridge.deliver(bridge.visit()) is None
-    assert bridge.events("token_stored")[0]["revocation"] == "unknown"
+    assert bridge.events("token_stored")[0]["certificate"] == "unknown"
     assert not bridge.courier.deliver_all()
     assert bridge.events("eligibility_unavailable")
     with pytest.raises(EligibilityUnavailable):

@@ -7,17 +7,18 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from bridge_rig import Bridge, Delivery
+from bridge_rig import PERSON, Bridge, Delivery
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from visit_samples import BRIDGE_ID, FACILITY_KEY, NONCE, NOW, Authority, Card, Facility, Reader, World
+from window_rig import System
 
 from firmware.policy import FacilityKind
 from firmware.token.claims import DebugStatus, Method
 from firmware.token.refusal import Refusal, TokenRefused
 from firmware.wire.messages import MAX_CERTIFICATE
 from host_bridge.desk import Settings, Standing
-from host_bridge.eligibility import CertificateStatus, QualificationValidity
+from host_bridge.eligibility import CertificateStatus, Qualification, QualificationValidity
 from host_bridge.journal import IssuedNonce
 from host_bridge.verify import NONCE_LIFE_S, Trust, verify_visit
 
@@ -33,7 +34,7 @@ def test_an_honest_visit_is_stored_and_acknowledged(bridge: Bridge, method: Meth
     (stored,) = bridge.events("token_stored")
     assert stored["cti"] == delivery.cti.hex()
     assert stored["method"] == method.value
-    assert stored["revocation"] == "good"
+    assert stored["certificate"] == "good"
 
 
 def test_the_same_token_again_is_accepted_again_and_stored_once(bridge: Bridge) -> None:
@@ -67,7 +68,10 @@ Lie = Callable[[Bridge], tuple[Any, Reader | None]]
 def lies(world: World) -> Iterator[tuple[str, Lie]]:
     """A reason, and a delivery that earns it."""
     stranger = Card(Authority(b"SOMEBODY ELSE 01"))
-    expired = Card(world.authority, until=NOW - DAY)
+    expired = Card(world.authority, until=NOW - 100 * DAY)
+    ended = Card(world.authority, until=NOW - DAY)
+    impostor = Card(Authority())
+    sibling = Card(world.authority)
     other = Reader(world.facility, "TEST-0002")
     foreign = Reader(Facility())
     terminal = Reader(world.facility, role=ExtendedKeyUsageOID.CLIENT_AUTH)
@@ -101,12 +105,32 @@ def lies(world: World) -> Iterator[tuple[str, Lie]]:
     yield "certificate_untrusted", lambda bridge: (bridge.visit(card=stranger), None)
     yield "certificate_mac", lambda bridge: (bridge.visit(facility_key=bytes(32)), None)
     yield "certificate_expired", lambda bridge: (bridge.visit(card=expired), None)
+    yield "consent_not_allowed", lambda bridge: (bridge.visit(card=ended), None)
     yield "pin_signature", lambda bridge: (bridge.visit(proof=world.card.pin_evidence(bytes(32))), None)
     yield "card_cloned", lambda bridge: (bridge.visit(method=Method.FACE, proof=face), None)
     yield (
         "photo_changed",
         lambda bridge: (
             bridge.visit(method=Method.FACE, proof=replace(face, photo_hash=bytes(32))),
+            None,
+        ),
+    )
+    yield (
+        "photo_signature_swapped",
+        lambda bridge: (
+            bridge.visit(
+                method=Method.FACE,
+                proof=replace(face, photo_signature=sibling.photo_signature),
+            ),
+            None,
+        ),
+    )
+    yield (
+        "issuer_forged",
+        lambda bridge: (
+            bridge.visit(
+                method=Method.FACE, proof=replace(impostor.face_evidence(bytes(32)), certificate=world.card.certificate)
+            ),
             None,
         ),
     )
@@ -175,7 +199,7 @@ def test_token_id_and_counter_are_never_taken_twice(bridge: Bridge) -> None:
 def test_a_revoked_certificate_is_refused_and_an_unknown_one_noted(bridge: Bridge, world: World) -> None:
     newcomer = Card(world.authority)
     assert bridge.deliver(bridge.visit(card=newcomer)) is None
-    assert bridge.events("token_stored")[0]["revocation"] == "unknown"
+    assert bridge.events("token_stored")[0]["certificate"] == "unknown"
     bridge.revoked = frozenset({world.card.x509.serial_number})
     bridge.kill()
     assert bridge.deliver(bridge.visit(cti=b"visit 0000000002", counter=2)) == "certificate_revoked"
@@ -188,8 +212,59 @@ def test_a_production_bridge_takes_no_demo_reader(tmp_path: Path, world: World) 
     bridge.journal.close()
 
 
+def test_a_certificate_that_has_ended_confirms_the_insurance_for_three_months(bridge: Bridge, world: World) -> None:
+    ended = Card(world.authority, until=NOW - DAY)
+    assert bridge.deliver(bridge.visit(card=ended, consents={1: True})) == "consent_not_allowed"
+    assert bridge.deliver(bridge.visit(card=ended, consents={1: False})) is None
+    assert bridge.deliver(bridge.visit(card=ended, consents={}, cti=b"visit 0000000002", counter=2)) is None
+    assert [event["certificate"] for event in bridge.events("token_stored")] == ["ended", "ended"]
+    bridge.now += 100 * DAY
+    late = Reader(world.facility, until=NOW + 200 * DAY)
+    delivery = bridge.visit(card=ended, reader=late, consents={}, cti=b"visit 0000000003", counter=3)
+    assert bridge.deliver(delivery, late) == "certificate_expired"
+
+
+def test_a_visit_that_waited_for_its_cable_counts_by_the_day_it_began(bridge: Bridge, world: World) -> None:
+    bridge.kill(System(Qualification(True, QualificationValidity.VALID, (PERSON,))))
+    card = Card(world.authority, until=NOW + 60)
+    delivery = bridge.visit(card=card, consents={1: True})
+    bridge.now += 3600
+    assert bridge.desk.identify(card.certificate).certificate is CertificateStatus.ENDED
+    assert bridge.deliver(delivery) is None
+    assert bridge.events("token_stored")[0]["certificate"] == "ending"
+
+
+def test_a_clock_that_is_behind_sends_no_patient_away_and_is_told(bridge: Bridge, world: World) -> None:
+    new = Card(world.authority, since=NOW + DAY)
+    assert bridge.desk.identify(new.certificate).certificate is CertificateStatus.UNKNOWN
+    assert len(bridge.events("clock_behind")) == 1
+    assert bridge.deliver(bridge.visit(card=new)) is None
+    assert bridge.events("token_stored")[0]["certificate"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("days_left", "revocation", "counts"),
+    [
+        (900, CertificateStatus.GOOD, CertificateStatus.GOOD),
+        (30, CertificateStatus.GOOD, CertificateStatus.ENDING),
+        (30, CertificateStatus.UNKNOWN, CertificateStatus.UNKNOWN),
+        (-1, CertificateStatus.UNKNOWN, CertificateStatus.ENDED),
+        (-100, CertificateStatus.UNKNOWN, CertificateStatus.EXPIRED),
+        (-100, CertificateStatus.REVOKED, CertificateStatus.REVOKED),
+        (-1, CertificateStatus.REVOKED, CertificateStatus.REVOKED),
+    ],
+)
+def test_of_two_things_known_of_a_certificate_the_graver_counts(
+    bridge: Bridge, world: World, days_left: int, revocation: CertificateStatus, counts: CertificateStatus
+) -> None:
+    answer = Qualification(True, QualificationValidity.VALID, (PERSON,))
+    bridge.kill(System(answer, revocation))
+    card = Card(world.authority, until=NOW + days_left * DAY)
+    assert bridge.desk.identify(card.certificate).certificate is counts
+
+
 def test_identify_tells_registered_good_expired_revoked_and_strangers_apart(bridge: Bridge, world: World) -> None:
-    expired = Card(world.authority, until=NOW - DAY)
+    expired = Card(world.authority, until=NOW - 100 * DAY)
     nobody = Standing(False, CertificateStatus.UNKNOWN, QualificationValidity.NONE)
     assert bridge.desk.identify(world.card.certificate) == Standing(True, CertificateStatus.GOOD, 1)
     assert bridge.desk.identify(expired.certificate).certificate is CertificateStatus.EXPIRED

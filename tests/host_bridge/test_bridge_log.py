@@ -22,7 +22,6 @@ FORMS = {
     "cti": "[0-9a-f]{32}",
     "method": "|".join(Method),
     "certificate": "|".join(CertificateStatus),
-    "revocation": "|".join(CertificateStatus),
     "registered": "True|False",
     "validity": "[1-6]",
     "visited_at": str(NOW),

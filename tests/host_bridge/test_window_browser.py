@@ -108,7 +108,7 @@ def test_a_visit_arrives_live_with_name_insurance_consents_and_file(bridge: Brid
             "3割",
             "2028年3月31日",
             "06999999",
-            "失効していません",
+            "有効",
             f"フォルダーにあります（{'23:13'} に書き出し）",
             file.name,
         ):
@@ -186,9 +186,10 @@ def test_what_went_wrong_is_said_in_words(bridge: Bridge, browser: Browser, worl
     forged = bridge.visit(cti=b"visit 0000000002", counter=2, proof=world.card.pin_evidence(bytes(32)))
     assert bridge.deliver(forged) == "pin_signature"
     with served(bridge) as window, opened(browser, window) as page:
-        expect(page.get_by_role("option").last).to_contain_text("失効は未確認")
+        expect(page.get_by_role("option").last).to_contain_text("証明書は未確認")
         page.get_by_role("option").last.click()
         expect(page.locator("#visit")).to_contain_text("失効していないかどうかは、確認できていません")
+        expect(page.locator("#visit")).to_contain_text("カードの確認が必要です")
         page.get_by_role("option").first.click()
         expect(page.locator("#visit")).to_contain_text("カードが本物であることを確認できませんでした")
         log(bridge, "link_down", device="TEST-0001", reason="port_gone")
@@ -238,10 +239,12 @@ def test_every_code_has_words_in_both_languages(bridge: Bridge, browser: Browser
         ),
         *(f"validity_{validity.value}" for validity in QualificationValidity),
         *(f"validity_{inquiry}" for inquiry in Inquiry if inquiry is not Inquiry.ANSWERED),
-        *(f"revocation_{status}" for status in CertificateStatus),
+        *(f"certificate_{status}" for status in CertificateStatus),
+        *(f"certificate_{status}_{where}" for status in ("ending", "ended", "unknown") for where in ("now", "short")),
+        *(f"present_{status}" for status in ("expired", "revoked")),
         *(f"by_{method}" for method in Method),
         *(f"consent_{rule.key}" for kind in FacilityKind for rule in consents_for(Facility(kind), day)),
-        *(f"notice_{name}" for name in ("journal", "eligibility", "folder", "unplugged", "unpaired", "silent", "gone")),
+        *(f"notice_{name}" for name in NOTICES),
     }
     with served(bridge) as window, opened(browser, window) as page:
         words = page.evaluate("import('/static/words.js').then((module) => module.WORDS)")
@@ -251,6 +254,7 @@ def test_every_code_has_words_in_both_languages(bridge: Bridge, browser: Browser
     assert places["ja"] == places["en"]
 
 
+NOTICES = ("journal", "eligibility", "folder", "clock", "unplugged", "unpaired", "silent", "gone")
 REFUSED_ONLY = {Todo.PLACE_CARD_AGAIN, Todo.CALL_TECHNICIAN}
 
 

@@ -25,7 +25,7 @@ def test_after_a_restart_the_day_is_remembered_with_names_from_files_that_still_
     assert there == before[0]
     assert (away["inquiry"], away["todo"], away["standing"]) == ("away", "look_at_receipt_computer", None)
     assert away["file"] == {"name": taken, "written_at": NOW, "taken": True}
-    for fact in ("visited_at", "arrived_at", "reader", "method", "answers", "revocation"):
+    for fact in ("visited_at", "arrived_at", "reader", "method", "answers", "certificate"):
         assert away[fact] == before[1][fact]
 
 

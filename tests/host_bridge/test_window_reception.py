@@ -2,14 +2,14 @@
 
 import pytest
 from bridge_rig import PERSON, Bridge
-from visit_samples import NOW, World
+from visit_samples import NOW, Card, World
 from window_rig import System, log, rows, snapshot, watching
 
 from firmware.token.claims import Method
 from firmware.token.refusal import Refusal
 from host_bridge.eligibility import CertificateStatus, Qualification, QualificationValidity
 from host_bridge.news import WAITING_CAP
-from host_bridge.reception import CALLS_CAP, PRESENT_S, REFUSED_CAP, VISITS_CAP
+from host_bridge.reception import CALLS_CAP, NOT_YET_VALID, PRESENT_S, REFUSED_CAP, VISITS_CAP
 from host_bridge.refused import Ground, ground_of
 from host_bridge.visits import Todo, Visit, standing_of
 
@@ -33,7 +33,7 @@ def test_a_visit_is_there_once_stored_and_completed_by_the_courier(bridge: Bridg
         ("treatment_medicine", True),
         ("checkups", False),
     ]
-    assert (done["visited_at"], done["ends_at"], done["revocation"]) == (NOW, NOW + DAY, "good")
+    assert (done["visited_at"], done["ends_at"], done["certificate"]) == (NOW, NOW + DAY, "good")
     (file,) = bridge.face_files()
     assert done["file"] == {"name": file.name, "written_at": NOW + 5, "taken": False}
     assert rows(bridge) == [done]
@@ -43,9 +43,13 @@ def test_a_courier_ahead_of_the_log_makes_one_row_of_it(bridge: Bridge) -> None:
     cti = "ab" * 16
     bridge.reception.agreed(Visit(cti, NOW, NOW, "TEST-0001", method="pin", answers=()))
     bridge.reception.qualified(cti, standing_of(QualificationValidity.VALID, True, [PERSON]))
-    log(bridge, "token_stored", device="TEST-0001", cti=cti, method="pin", revocation="unknown", visited_at=NOW)
+    log(bridge, "token_stored", device="TEST-0001", cti=cti, method="pin", certificate="unknown", visited_at=NOW)
     (row,) = rows(bridge)
-    assert (row["revocation"], row["todo"], row["standing"]["person"]["name"]) == ("unknown", "receive", "見本　花子")
+    assert (row["certificate"], row["todo"], row["standing"]["person"]["name"]) == (
+        "unknown",
+        "check_card",
+        "見本　花子",
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,12 +88,12 @@ def test_while_eligibility_is_down_the_row_says_so_with_its_consents_until_it_an
     assert bridge.deliver(bridge.visit()) is None
     assert not bridge.courier.deliver_all()
     (row,) = rows(bridge)
-    assert (row["todo"], row["inquiry"], row["revocation"]) == ("ask_for_certificate", "unavailable", "unknown")
+    assert (row["todo"], row["inquiry"], row["certificate"]) == ("ask_for_certificate", "unavailable", "unknown")
     assert len(row["answers"]) == 2
     assert list(snapshot(bridge)["troubles"]) == ["eligibility"]
     system.answer = Qualification(True, QualificationValidity.VALID, (PERSON,))
     assert bridge.courier.deliver_all()
-    assert rows(bridge)[0]["todo"] == "receive"
+    assert rows(bridge)[0]["todo"] == "check_card"
     assert snapshot(bridge)["troubles"] == {}
 
 
@@ -165,6 +169,7 @@ def test_a_file_that_cannot_be_written_is_told_and_then_forgotten(bridge: Bridge
         ("link_down", {"reason": "port_gone"}, "unplugged"),
         ("link_down", {"reason": "silent"}, "silent"),
         ("link_down", {"reason": "certificate: unable to get local issuer certificate"}, "unpaired"),
+        ("link_down", {"reason": NOT_YET_VALID}, "clock"),
         ("link_down", {"reason": "refused_by_other_end"}, "unpaired"),
         ("link_refused", {"reason": "not_paired"}, "unpaired"),
     ],
@@ -181,7 +186,7 @@ def test_the_state_of_the_cable_has_its_beginning(
 
 def test_somebody_is_at_the_reader_until_a_token_the_cable_or_time_says_otherwise(bridge: Bridge) -> None:
     delivery = bridge.visit()
-    assert snapshot(bridge)["present"] == {"reader": "TEST-0001", "since": NOW}
+    assert snapshot(bridge)["present"] == {"reader": "TEST-0001", "since": NOW, "certificate": None}
     assert bridge.deliver(delivery) is None
     assert snapshot(bridge)["present"] is None
     bridge.desk.open_visit("TEST-0001")
@@ -194,6 +199,38 @@ def test_somebody_is_at_the_reader_until_a_token_the_cable_or_time_says_otherwis
     bridge.now += 1
     bridge.reception.forget()
     assert snapshot(bridge)["present"] is None
+
+
+@pytest.mark.parametrize("status", ["ending", "ended", "unknown"])
+def test_a_visit_says_what_is_known_of_the_card_s_certificate(bridge: Bridge, world: World, status: str) -> None:
+    ends = NOW + 30 * DAY if status == "ending" else NOW - DAY
+    card = world.card if status == "unknown" else Card(world.authority, until=ends)
+    system = System(Qualification(True, QualificationValidity.VALID, (PERSON,)))
+    system.status = CertificateStatus.UNKNOWN if status == "unknown" else CertificateStatus.GOOD
+    bridge.kill(system)
+    assert bridge.deliver(bridge.visit(card=card, consents={})) is None
+    assert bridge.courier.deliver_all()
+    (row,) = rows(bridge)
+    assert (row["certificate"], row["answers"]) == (status, ())
+    assert row["todo"] == ("check_card" if status == "unknown" else "receive")
+    bridge.kill(system)
+    assert rows(bridge)[0]["certificate"] == status
+
+
+def test_who_is_sent_away_for_a_certificate_is_told_while_they_stand_there(bridge: Bridge, world: World) -> None:
+    bridge.desk.identify(world.card.certificate)
+    assert snapshot(bridge)["present"] is None
+    bridge.desk.open_visit("TEST-0001")
+    bridge.desk.identify(Card(world.authority, until=NOW - 100 * DAY).certificate)
+    assert snapshot(bridge)["present"]["certificate"] == "expired"
+
+
+def test_a_clock_that_is_behind_is_told_until_a_certificate_has_begun(bridge: Bridge, world: World) -> None:
+    bridge.desk.identify(Card(world.authority, since=NOW + DAY).certificate)
+    assert list(snapshot(bridge)["troubles"]) == ["clock"]
+    bridge.now += 2 * DAY
+    bridge.desk.identify(world.card.certificate)
+    assert snapshot(bridge)["troubles"] == {}
 
 
 def test_a_call_stays_until_it_is_dismissed_and_one_reader_calls_once(bridge: Bridge) -> None:
@@ -239,7 +276,7 @@ def test_an_errand_of_another_day_is_carried_and_not_shown(bridge: Bridge) -> No
 
 
 def test_no_more_is_held_than_the_caps_say_and_refusals_push_out_no_visit(bridge: Bridge) -> None:
-    stored = {"device": "TEST-0001", "method": "pin", "revocation": "good", "visited_at": NOW}
+    stored = {"device": "TEST-0001", "method": "pin", "certificate": "good", "visited_at": NOW}
     for number in range(VISITS_CAP + 3):
         log(bridge, "token_stored", cti=f"{number:032x}", **stored)
     for _ in range(REFUSED_CAP + 3):

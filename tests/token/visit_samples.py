@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -39,6 +39,7 @@ def issue(
     *,
     ca: bool = False,
     usage: x509.ObjectIdentifier | None = None,
+    since: int = NOW - 900 * 86400,
     until: int = NOW + 30 * 86400,
     ballast: int = 0,
 ) -> x509.Certificate:
@@ -49,7 +50,7 @@ def issue(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime.fromtimestamp(NOW, UTC) - timedelta(days=900))
+        .not_valid_before(datetime.fromtimestamp(since, UTC))
         .not_valid_after(datetime.fromtimestamp(until, UTC))
         .add_extension(x509.BasicConstraints(ca, None), critical=True)
     )
@@ -109,12 +110,18 @@ class Authority:
 class Card:
     """A card of one authority: authentication key with certificate, card key, signed face."""
 
-    def __init__(self, authority: Authority, until: int = NOW + 30 * 86400, ballast: int = 0) -> None:
+    def __init__(
+        self,
+        authority: Authority,
+        until: int = NOW + 900 * 86400,
+        ballast: int = 0,
+        since: int = NOW - 900 * 86400,
+    ) -> None:
         self.authority = authority
         self.key, self.card_key = new_rsa(), new_rsa()
         subject = _name(country_name="JP", common_name="00000000000000000TEST01")
         names = (authority.jpki_name, authority.jpki_key)
-        self.x509 = issue(subject, self.key.public_key(), *names, until=until, ballast=ballast)
+        self.x509 = issue(subject, self.key.public_key(), *names, since=since, until=until, ballast=ballast)
         self.certificate = self.x509.public_bytes(Encoding.DER)
         self.group1 = tlv(0xDF22, BIRTHDATE) + tlv(0xDF23, b"2") + tlv(0xDF24, encode_key(self.card_key.public_key()))
         self.group2_hash = hashlib.sha256(b"pictures of name and address").digest()

@@ -41,7 +41,8 @@ def test_bodies_survive_packing() -> None:
     welcome = (bytes(16), bytes(range(32)), 3, True, 1_800_000_000)
     assert messages.unpack_welcome(messages.pack_welcome(*welcome)) == welcome
     assert messages.unpack_delivery(messages.pack_delivery(b"token", b"evidence")) == (b"token", b"evidence")
-    assert messages.unpack_standing(messages.pack_standing(True, messages.EXPIRED, 5)) == (True, messages.EXPIRED, 5)
+    for status in messages.STATUSES:
+        assert messages.unpack_standing(messages.pack_standing(True, status, 5)) == (True, status, 5)
     receipt = (bytes(range(16)), False, "photo_changed")
     assert messages.unpack_receipt(messages.pack_receipt(*receipt)) == receipt
     assert messages.unpack_nonce(bytes(32)) == bytes(32)

@@ -5,6 +5,8 @@ import { time } from "./format.js";
 
 const SURE = new Set(["receive"]);
 const IDLE = new Set(["wait", "look_at_receipt_computer"]);
+/** States of a card's certificate that the reception is told of beside the visit. */
+export const REMARKABLE = new Set(["ending", "ended", "unknown"]);
 
 /** How a row and a visit stand out: "good", "idle" or "care". */
 export function tone(todo) {
@@ -91,7 +93,7 @@ export class VisitList {
   write(row, visit) {
     const { name, known } = nameOf(this.words, visit);
     const how = [this.words.say(`by_${visit.method ?? "none"}`)];
-    if (visit.revocation === "unknown") how.push(this.words.say("revocation_short"));
+    if (REMARKABLE.has(visit.certificate)) how.push(this.words.say(`certificate_${visit.certificate}_short`));
     row.replaceChildren(
       make("span", { className: known ? "name" : "name unnamed", textContent: name, title: name }),
       make("time", { textContent: time(this.words, visit.visited_at) }),

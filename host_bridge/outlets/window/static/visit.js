@@ -2,7 +2,7 @@
 
 import { make } from "/shared/local.js";
 import { birth, dayOf, time } from "./format.js";
-import { nameOf, tone } from "./list.js";
+import { nameOf, REMARKABLE, tone } from "./list.js";
 
 /** Show a visit in `place`. */
 export function showVisit(place, words, visit) {
@@ -44,7 +44,9 @@ function whatToDo(words, visit) {
     const validity = visit.todo === "check_insurance" ? `_${visit.standing?.validity ?? 4}` : "";
     lines.push(make("p", { textContent: words.say(`why_${visit.todo}${validity}`) }));
   }
-  if (visit.revocation === "unknown") lines.push(make("p", { textContent: words.say("revocation_now") }));
+  if (REMARKABLE.has(visit.certificate)) {
+    lines.push(make("p", { textContent: words.say(`certificate_${visit.certificate}_now`) }));
+  }
   return make("section", { className: `now ${tone(visit.todo)}` }, ...lines);
 }
 
@@ -103,9 +105,9 @@ function confirmed(words, visit) {
   if (!visit.refusal) rows.push([words.say("when"), time(words, visit.visited_at)]);
   if (visit.refusal || visit.arrived_at - visit.visited_at > 60) rows.push([words.say("arrived"), time(words, visit.arrived_at)]);
   if (visit.reader) rows.push([words.say("reader"), visit.reader, "digits"]);
-  if (visit.revocation) {
-    const sure = visit.revocation === "good" ? "" : "doubt";
-    rows.push([words.say("revocation"), words.say(`revocation_${visit.revocation}`), sure]);
+  if (visit.certificate) {
+    const sure = visit.certificate === "good" ? "" : "doubt";
+    rows.push([words.say("certificate"), words.say(`certificate_${visit.certificate}`), sure]);
   }
   return section(words.say(visit.refusal ? "record" : "confirmed"), rows);
 }

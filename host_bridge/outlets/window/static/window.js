@@ -79,7 +79,8 @@ function writeLink() {
     fill("link", [named, ...since], (said, index) => make(index ? "small" : "b", { textContent: said }));
   }
   at("present").hidden = !present || gone !== null;
-  fill("present", [words.say("present")], (said) => make("span", { textContent: said }));
+  const sent = ["expired", "revoked"].includes(present?.certificate) ? [words.say(`present_${present.certificate}`)] : [];
+  fill("present", [words.say("present"), ...sent], (said, index) => make(index ? "small" : "span", { textContent: said }));
 }
 
 function writeNotices() {
