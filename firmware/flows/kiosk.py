@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from board.contracts import CardFace, CardFault, CardReader, CardSession, Indicator
+from firmware.card.jpki import PinAbsent, PinReady, PinState
 from firmware.flows.events import Fact
 from firmware.flows.face_worker import FaceWorker
 from firmware.flows.host import Host
@@ -144,7 +145,13 @@ class Visit:
     face_attempts_left: int = FACE_ATTEMPTS
     face_barred: Literal["no_photo", "locked"] | None = None
     """Why this card's holder cannot be confirmed by face, once that is known."""
-    pin_blocked: bool = False
+    pin: PinState = field(default_factory=PinAbsent)
+    """As the card says before the way is chosen, and after each try; read without spending one."""
+
+    @property
+    def pin_left(self) -> bool:
+        """Whether the PIN is still a way to confirm this patient."""
+        return isinstance(self.pin, PinReady)
 
     @property
     def face_left(self) -> bool:

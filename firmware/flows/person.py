@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Protocol
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from firmware.card.face_ap import NUMBER_B_LENGTH, CardSurfaceAp, NumberBBlocked, NumberBWrong, Surface
-from firmware.card.jpki import PIN_LENGTH, Jpki, PinBlocked, PinOk, PinReady
+from firmware.card.jpki import PIN_LENGTH, Jpki, PinAbsent, PinBlocked, PinOk, PinReady, PinWrong
 from firmware.flows.face_worker import FaceUnavailable, FaceWorker, PhotoUnusable, Sight
 from firmware.flows.kiosk import Ended, Visit
 from firmware.screens.card_problem import CardProblem
@@ -15,7 +15,9 @@ from firmware.screens.choose_method import ChooseMethod
 from firmware.screens.enter_pin import EnterPin
 from firmware.screens.face_failed import FaceFailed
 from firmware.screens.face_not_possible import FaceNotPossible
+from firmware.screens.last_try import LastTry
 from firmware.screens.look_at_camera import LookAtCamera
+from firmware.screens.no_pin import NoPin
 from firmware.screens.pin_locked import PinLocked
 from firmware.screens.reading_card import ReadingCard
 from firmware.screens.turn_card import TurnCard
@@ -81,19 +83,34 @@ class PinProof:
 
 async def confirm_person(visit: Visit) -> Proof:
     """Ask how, then confirm; the patient may change the way as often as they like. Raises Ended."""
-    way: Proof | str = await visit.kiosk.patient.ask(ChooseMethod(pin=True, face=visit.kiosk.face is not None))
+    way: Proof | str = await ask_way(visit)
     while isinstance(way, str):
         way = await (by_face(visit) if way == "face" else by_pin(visit))
     return way
+
+
+async def ask_way(visit: Visit) -> str:
+    """The way the patient chooses, of those that this card has."""
+    patient = visit.kiosk.patient
+    match visit.pin:
+        case PinReady():
+            return await patient.ask(ChooseMethod(pin=True, face=visit.face_left))
+        case PinBlocked():
+            visit.outcome.refused = "pin_blocked"
+            return await patient.ask(PinLocked(face=visit.face_left))
+        case PinAbsent():
+            if not visit.face_left:
+                visit.outcome.refused = "pin_absent"
+            return await patient.ask(NoPin(face=visit.face_left))
 
 
 async def by_face(visit: Visit) -> Proof | str:
     """Compare the patient with the card's photo; a proof, or the other way that the patient chose."""
     patient, outcome, worker = visit.kiosk.patient, visit.outcome, visit.kiosk.face
     if visit.face_barred:
-        return await patient.ask(FaceNotPossible(visit.face_barred, pin=not visit.pin_blocked))
+        return await patient.ask(FaceNotPossible(visit.face_barred, pin=visit.pin_left))
     if worker is None or not visit.face_left:
-        return await patient.ask(FaceFailed(0, pin=not visit.pin_blocked))
+        return await patient.ask(FaceFailed(0, pin=visit.pin_left))
     await patient.show(ReadingCard())
     with outcome.timed("card"):
         proof = await read_surface(visit)
@@ -109,7 +126,7 @@ async def by_face(visit: Visit) -> Proof | str:
             if answer is None:
                 return proof
             if answer == "again":  # this attempt failed
-                answer = await patient.ask(FaceFailed(visit.face_attempts_left, pin=not visit.pin_blocked))
+                answer = await patient.ask(FaceFailed(visit.face_attempts_left, pin=visit.pin_left))
             if answer != "again":
                 return answer
     except PhotoUnusable as unusable:
@@ -117,7 +134,7 @@ async def by_face(visit: Visit) -> Proof | str:
     except FaceUnavailable as fault:
         outcome.refused = f"face_unavailable: {fault.reason}"
     visit.face_attempts_left = 0
-    return await patient.ask(FaceFailed(0, pin=not visit.pin_blocked))
+    return await patient.ask(FaceFailed(0, pin=visit.pin_left))
 
 
 async def read_surface(visit: Visit) -> FaceProof | Literal["no_photo", "locked"]:
@@ -158,7 +175,7 @@ async def look(visit: Visit, worker: FaceWorker) -> str | None:
     patient, outcome = visit.kiosk.patient, visit.outcome
 
     async def show(sight: Sight) -> None:
-        await patient.show(LookAtCamera(sight.preview, sight.guidance, sight.progress, pin=not visit.pin_blocked))
+        await patient.show(LookAtCamera(sight.preview, sight.guidance, sight.progress, pin=visit.pin_left))
 
     outcome.method = Method.FACE
     await show(Sight(None, "no_face", 0.0))  # at once: a finger still on the screen before is no answer to this one
@@ -192,10 +209,12 @@ async def by_pin(visit: Visit) -> Proof | str:
     patient, card = visit.kiosk.patient, visit.card
     with visit.outcome.timed("card"):
         jpki = await card.do(Jpki, card.session)
-        state = await card.do(jpki.pin_state)
-    tries_left = state.tries_left if isinstance(state, PinReady) else 0
+        visit.pin = await card.do(jpki.pin_state)
     wrong = False
-    while tries_left > 0:
+    while isinstance(visit.pin, PinReady):
+        tries_left = visit.pin.tries_left
+        if tries_left == 1 and await patient.ask(LastTry(face=visit.face_left)) == "face":
+            return "face"
         pin = bytearray()
         try:
             touched = await patient.ask(EnterPin(0, tries_left, wrong))
@@ -215,7 +234,6 @@ async def by_pin(visit: Visit) -> Proof | str:
         if isinstance(verified, PinOk):
             return PinProof(jpki)
         visit.outcome.refused = "pin_wrong"
-        tries_left, wrong = (0 if isinstance(verified, PinBlocked) else verified.tries_left), True
-    visit.pin_blocked = True
-    visit.outcome.refused = "pin_blocked"
-    return await patient.ask(PinLocked(face=visit.face_left))
+        visit.pin = PinReady(verified.tries_left) if isinstance(verified, PinWrong) else verified
+        wrong = True
+    return await ask_way(visit)

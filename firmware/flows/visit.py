@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeVar
 
 from board.contracts import CardFault, CardGone, CardInUse, Light, ReaderAbsent
@@ -17,11 +18,12 @@ from firmware.flows.host import Appointment, Delivery, HostSilent
 from firmware.flows.kiosk import ANSWER_S, Card, Ended, Kiosk, Outcome, Visit
 from firmware.flows.person import confirm_person
 from firmware.link.answers import CertificateStatus, Standing
-from firmware.policy import Consent
+from firmware.policy import Consent, certificate_rule
 from firmware.screens.cannot_check import CannotCheck
 from firmware.screens.card_forgotten import CardForgotten
 from firmware.screens.card_lifted import CardLifted
 from firmware.screens.card_problem import CardProblem
+from firmware.screens.certificate_notice import CertificateNotice
 from firmware.screens.checking import Checking
 from firmware.screens.done import Done
 from firmware.screens.drawn import Screen
@@ -30,7 +32,8 @@ from firmware.screens.place_card import PlaceCard
 from firmware.screens.reading_card import ReadingCard
 from firmware.screens.waiting_for_terminal import WaitingForTerminal
 from firmware.token.claims import Method
-from firmware.token.evidence import binding, encode
+from firmware.token.evidence import binding, encode, verify_authentication_certificate
+from firmware.token.refusal import TokenRefused
 
 READER_CHECK_S = 3.0
 """How soon an idle reader notices that its card reader has been unplugged."""
@@ -120,7 +123,9 @@ async def check_in(kiosk: Kiosk, outcome: Outcome) -> Done:
     if not receipt.accepted:
         raise Ended(f"terminal_refused: {receipt.refusal}", CannotCheck())
     outcome.acknowledged = True
-    return Done(reception=not signed.standing.registered or signed.standing.validity != VALID)
+    standing = signed.standing
+    sure = standing.registered and standing.validity == VALID and standing.certificate is not CertificateStatus.UNKNOWN
+    return Done(reception=not sure)
 
 
 async def with_the_card(visit: Visit) -> Signed:
@@ -128,9 +133,11 @@ async def with_the_card(visit: Visit) -> Signed:
     try:
         await read_certificate(visit)
         appointment, standing = await ask_terminal(visit)
+        await tell_of_certificate(visit, standing.certificate, appointment.today)
         proof = await confirm_person(visit)
         visit.outcome.verified, visit.outcome.refused = True, None
-        consents = await ask_consents(visit, appointment)
+        ended = standing.certificate is CertificateStatus.ENDED  # then no record may be shared: nothing is asked
+        consents = {} if ended else await ask_consents(visit, appointment)
         await visit.kiosk.patient.show(Checking())
         with visit.outcome.timed("token"):
             numbers = {item.number: given for item, given in consents.items()}
@@ -148,10 +155,18 @@ async def with_the_card(visit: Visit) -> Signed:
 
 
 async def read_certificate(visit: Visit) -> None:
-    """Read what finds the patient at the terminal: the authentication certificate, which needs no PIN."""
+    """Read what finds the patient at the terminal, the authentication certificate, and how the PIN stands.
+
+    Neither needs the PIN. A certificate of an issuer that is not known is refused.
+    """
     with visit.outcome.timed("card"):
         jpki = await visit.card.do(Jpki, visit.card.session)
         visit.certificate = await visit.card.do(jpki.authentication_certificate)
+        visit.pin = await visit.card.do(jpki.pin_state)
+    try:
+        verify_authentication_certificate(visit.certificate, visit.kiosk.anchors)
+    except TokenRefused as refused:
+        raise Ended(f"card_refused: {refused.refusal.value}", CardProblem("002")) from refused
 
 
 async def ask_terminal(visit: Visit) -> tuple[Appointment, Standing]:
@@ -166,6 +181,14 @@ async def ask_terminal(visit: Visit) -> tuple[Appointment, Standing]:
     if standing.certificate in (CertificateStatus.EXPIRED, CertificateStatus.REVOKED):
         raise Ended(f"certificate_{standing.certificate.value}", CardProblem("006"))
     return appointment, standing
+
+
+async def tell_of_certificate(visit: Visit, status: CertificateStatus, today: date) -> None:
+    """What the patient should know of the card's certificate before going on, if anything."""
+    match status.value:
+        case "ending" | "ended" | "unknown" as notable:
+            rule = certificate_rule(today)
+            await visit.kiosk.patient.ask(CertificateNotice(notable, rule.months_before if rule else 0))
 
 
 async def deliver(visit: Visit, signed: Signed) -> Delivery:

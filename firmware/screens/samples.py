@@ -9,6 +9,7 @@ from firmware.screens.cannot_check import CannotCheck
 from firmware.screens.card_forgotten import CardForgotten
 from firmware.screens.card_lifted import CardLifted
 from firmware.screens.card_problem import CardProblem
+from firmware.screens.certificate_notice import CertificateNotice
 from firmware.screens.checking import Checking
 from firmware.screens.choose_method import ChooseMethod
 from firmware.screens.consent_item import ConsentItem
@@ -17,8 +18,10 @@ from firmware.screens.drawn import Screen
 from firmware.screens.enter_pin import EnterPin
 from firmware.screens.face_failed import FaceFailed
 from firmware.screens.face_not_possible import FaceNotPossible
+from firmware.screens.last_try import LastTry
 from firmware.screens.look import DEMO_FOOTER, Language, Look
 from firmware.screens.look_at_camera import LookAtCamera
+from firmware.screens.no_pin import NoPin
 from firmware.screens.out_of_order import OutOfOrder
 from firmware.screens.pin_locked import PinLocked
 from firmware.screens.place_card import PlaceCard
@@ -61,6 +64,13 @@ SAMPLES: dict[str, Screen] = {
     "enter_pin_full": EnterPin(4, 3, wrong=False),
     "enter_pin_wrong": EnterPin(0, 2, wrong=True),
     "enter_pin_last_try": EnterPin(1, 1, wrong=False),
+    "last_try": LastTry(face=True),
+    "last_try_no_face": LastTry(face=False),
+    "no_pin": NoPin(face=True),
+    "no_pin_no_face": NoPin(face=False),
+    "certificate_ending": CertificateNotice("ending", 3),
+    "certificate_ended": CertificateNotice("ended", 3),
+    "certificate_unknown": CertificateNotice("unknown", 3),
     "pin_locked": PinLocked(face=True),
     "pin_locked_no_face": PinLocked(face=False),
     "ask_consents": AskConsents(_ITEMS),
