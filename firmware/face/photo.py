@@ -5,12 +5,10 @@ import struct
 
 from PIL import Image
 
+from firmware.face import codestream
+
 _MAX_BYTES = 64 << 10
-_MAX_PIXELS = 4 << 20
-_MAX_SIDE = 1 << 16
 _SIGNATURE = bytes.fromhex("0000000c6a5020200d0a870a")
-_CODESTREAM_START = bytes.fromhex("ff4fff51")
-_CODESTREAM_END = bytes.fromhex("ffd9")
 
 
 class PhotoError(Exception):
@@ -24,19 +22,17 @@ class PhotoError(Exception):
 def open_photo(jp2: bytes) -> Image.Image:
     """The RGB picture in a JP2 file (ISO/IEC 15444-1). Raises PhotoError.
 
-    The size is read from the codestream itself and capped before anything is decoded.
+    Its size and the number of its pieces are read from the codestream itself and capped before anything is decoded.
     """
     if len(jp2) > _MAX_BYTES:
         raise PhotoError("larger than 64 KiB")
-    codestream = _codestream(jp2)
-    width, height = _size(codestream)
-    if max(width, height) > _MAX_SIDE or width * height > _MAX_PIXELS:
-        raise PhotoError("more than 4 million pixels")
-    if not codestream.endswith(_CODESTREAM_END):
-        raise PhotoError("ends early")
+    try:
+        size = codestream.check(_codestream(jp2))
+    except ValueError as error:
+        raise PhotoError(str(error)) from None
     try:
         with Image.open(io.BytesIO(jp2), formats=["JPEG2000"]) as picture:
-            if picture.size != (width, height):
+            if picture.size != size[:2]:
                 raise PhotoError("header and codestream differ in size")
             return picture.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -58,16 +54,3 @@ def _codestream(jp2: bytes) -> bytes:
             return jp2[at + 8 : at + length]
         at += length
     raise PhotoError("no codestream")
-
-
-def _size(codestream: bytes) -> tuple[int, int]:
-    """Width and height from the image and tile size marker (15444-1 annex A.5.1)."""
-    if not codestream.startswith(_CODESTREAM_START) or len(codestream) < 42:
-        raise PhotoError("no codestream")
-    right, bottom, left, top, tile_width, tile_height, _, _, components = struct.unpack_from(">8IH", codestream, 8)
-    if right <= left or bottom <= top or not 1 <= components <= 3:
-        raise PhotoError("not a grey or colour picture")
-    tiles = -(-right // max(tile_width, 1)) * -(-bottom // max(tile_height, 1))
-    if min(tile_width, tile_height) == 0 or tiles > 64:
-        raise PhotoError("too many tiles")
-    return right - left, bottom - top

@@ -92,6 +92,47 @@ def test_many_small_tiles_are_refused(photo: bytes) -> None:
     assert refusal(bytes(altered)) == "too many tiles"
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize(
+    "style",
+    [
+        {"tile_size": (128, 128)},
+        {"codeblock_size": (16, 16), "precinct_size": (64, 64)},
+        {"irreversible": True, "quality_mode": "dB", "quality_layers": [30, 34, 38], "progression": "RPCL"},
+        {"num_resolutions": 2},
+    ],
+)
+def test_photo_in_any_usual_coding_style_opens(mode: str, style: dict[str, object]) -> None:
+    assert open_photo(jp2(Image.linear_gradient("L").resize((160, 200)).convert(mode), **style)).size == (160, 200)
+
+
+def restyled(size: tuple[int, int], *, precinct: int = 0xFF, layers: int = 1, in_tile: bool = False) -> bytes:
+    """A plain grey picture that says so of itself: exponents of the precinct, layers, and where it says it."""
+    photo = jp2(Image.new("L", size), num_resolutions=1)
+    box, style, tile = photo.index(b"jp2c") - 4, photo.index(b"\xff\x52"), photo.index(b"\xff\x90")
+    coding = bytes.fromhex("ff52000d 0100") + struct.pack(">HBBBBBBB", layers, 0, 0, 4, 4, 0, 1, precinct)
+    main, after = (b"", coding) if in_tile else (coding, b"")
+    headers = photo[:box] + bytes(4) + photo[box + 4 : style] + main + photo[style + 14 : tile]
+    part = photo[tile : tile + 6] + bytes(4) + photo[tile + 10 : tile + 12] + after
+    return headers + part + photo[tile + 12 :]
+
+
+def test_coding_style_put_in_by_the_tests_opens() -> None:
+    assert open_photo(restyled((320, 400))).size == (320, 400)
+
+
+def test_small_photo_cut_into_millions_of_pieces_is_refused_before_it_is_decoded() -> None:
+    assert refusal(restyled((2000, 2000), precinct=0x00)) == "too many pieces"
+
+
+def test_photo_in_very_many_layers_is_refused_before_it_is_decoded() -> None:
+    assert refusal(restyled((320, 400), precinct=0x44, layers=0xFFFF)) == "too many pieces"
+
+
+def test_tile_that_is_cut_otherwise_than_the_picture_is_refused() -> None:
+    assert refusal(restyled((2000, 2000), precinct=0x00, in_tile=True)) == "tile with a coding style of its own"
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 14000), st.binary(min_size=1, max_size=8))
 def test_damaged_photo_opens_or_is_refused_but_nothing_else(photo: bytes, at: int, noise: bytes) -> None:
