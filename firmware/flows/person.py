@@ -22,7 +22,16 @@ from firmware.screens.pin_locked import PinLocked
 from firmware.screens.reading_card import ReadingCard
 from firmware.screens.turn_card import TurnCard
 from firmware.token.claims import Method
-from firmware.token.evidence import Evidence, FaceEvidence, PinEvidence, card_input, verify_card_key, verify_photo
+from firmware.token.evidence import (
+    Evidence,
+    FaceEvidence,
+    PinEvidence,
+    card_input,
+    verify_authentication_certificate,
+    verify_card_key,
+    verify_photo,
+    verify_pin_signature,
+)
 from firmware.token.refusal import TokenRefused
 
 LOOK_S = 20.0
@@ -74,10 +83,11 @@ class PinProof:
 
     async def evidence(self, visit: Visit, bound: bytes) -> Evidence:
         try:
-            asked = card_input(visit.certificate, bound)
+            certificate = verify_authentication_certificate(visit.certificate, visit.kiosk.anchors)
+            signature = await visit.card.do(self.jpki.sign, card_input(visit.certificate, bound))
+            verify_pin_signature(certificate, bound, signature)
         except TokenRefused as refused:
             raise Ended(f"card_refused: {refused.refusal.value}", CardProblem("002")) from refused
-        signature = await visit.card.do(self.jpki.sign, asked)
         return PinEvidence(visit.certificate, signature)
 
 

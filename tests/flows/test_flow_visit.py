@@ -9,7 +9,6 @@ from flow_rig import BRIDGE, CTI, LOOK, NONCE, FlowRig
 from board.contracts import Frame, Light
 from board.demo.visits import CONSENTS, METHOD, PAD
 from board.sim.card.applications import NUMBER_B, SURFACE_AID
-from board.sim.card.data import CardData
 from firmware.flows.patient import Patience
 from firmware.screens.ask_one_consent import AskOneConsent
 from firmware.screens.card_problem import CardProblem
@@ -231,23 +230,6 @@ async def test_an_expired_or_revoked_certificate_is_told_before_anything_is_aske
     await rig.see("card_problem")
     assert "choose_method" not in rig.seen()
     assert (await rig.ended()).refused == f"certificate_{status}"
-
-
-def with_other_photo(data: CardData) -> CardData:
-    photo_at = data.surface.index(b"jp2c") + 200
-    changed = bytearray(data.surface)
-    changed[photo_at] ^= 1
-    return replace(data, surface=bytes(changed))
-
-
-async def test_a_changed_photo_is_refused_before_any_face_is_compared(rig: FlowRig, patient: Frame) -> None:
-    rig.show_to_camera(patient)
-    rig.place("adult", with_other_photo)
-    await rig.tap(METHOD, "face")
-    await rig.see("card_problem")
-    outcome = await rig.ended()
-    assert outcome.refused == "card_refused: photo_changed"
-    assert "look_at_camera" not in rig.seen()
 
 
 async def test_a_copied_card_without_its_key_is_refused_and_nothing_is_delivered(rig: FlowRig, patient: Frame) -> None:
