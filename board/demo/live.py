@@ -75,9 +75,22 @@ async def live(out: Path, models: Path, faces_folder: Path | None, port: int, sa
     return 0
 
 
+FACE_CARDS = (
+    FACE_CARD,
+    "pin_locked",
+    "no_pin",
+    "one_try_left",
+    "ending_certificate",
+    "ended_certificate",
+    "next_generation",
+    "slow",
+)
+"""They bear the face of person A; the others differ in something that comes before the face, or bear a silhouette."""
+
+
 def photos_of(patient: bytes, other: bytes) -> Mapping[str, bytes]:
     """JP2 by persona, for the cards that a face is compared with."""
-    return {FACE_CARD: patient, "pin_locked": patient, PIN_CARD: other}
+    return {**dict.fromkeys(FACE_CARDS, patient), PIN_CARD: other}
 
 
 def side_by_side(left: Frame, right: Frame) -> Frame:

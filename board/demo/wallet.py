@@ -18,6 +18,8 @@ from board.sim.card.surface import surface_file
 
 PIN_TRIES: Final = 3
 _THUMBNAIL = (96, 120)
+_ALIKE = ("small_photo", "large_photo", "colour_photo")
+"""Silhouettes of other sizes: for tests, and all one to a visitor."""
 
 
 class Wallet:
@@ -68,6 +70,7 @@ class Wallet:
                 "own": persona == self.OWN,
             }
             for persona, fields in self.personas.items()
+            if persona not in _ALIKE
         ]
 
 
