@@ -16,6 +16,7 @@ from firmware.screens.choose_method import ChooseMethod
 from firmware.screens.done import Done
 from firmware.screens.face_failed import FaceFailed
 from firmware.screens.face_not_possible import FaceNotPossible
+from firmware.screens.last_try import LastTry
 from firmware.screens.look_at_camera import LookAtCamera
 from firmware.screens.pin_locked import PinLocked
 from firmware.token.anchors import TrustAnchors
@@ -119,8 +120,10 @@ async def test_three_wrong_pins_lock_the_card_and_lead_to_the_face(rig: FlowRig,
     rig.show_to_camera(patient)
     rig.place("adult")
     await rig.tap(METHOD, "pin")
-    for _ in range(3):
+    for _ in range(2):
         await rig.enter_pin("0000")
+    await rig.tap(LastTry(face=True), "pin")
+    await rig.enter_pin("0000")
     await rig.tap(PinLocked(face=True), "face")
     await rig.tap(CONSENTS, "agree_all")
     await rig.see("done")
