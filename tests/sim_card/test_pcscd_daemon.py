@@ -30,8 +30,8 @@ asyncio.run(main())
 """
 
 
-async def output(daemon: PcscDaemon, home: Path, *argv: str) -> str:
-    """What a client of that daemon prints; it must succeed."""
+async def output(daemon: PcscDaemon, home: Path, *argv: str, status: int = 0) -> str:
+    """What a client of that daemon prints; it must end with this status."""
     process = await asyncio.create_subprocess_exec(
         *argv,
         env=os.environ | daemon.environment | {"HOME": str(home)},
@@ -39,7 +39,7 @@ async def output(daemon: PcscDaemon, home: Path, *argv: str) -> str:
         stderr=asyncio.subprocess.STDOUT,
     )
     printed, _ = await asyncio.wait_for(process.communicate(), 30)
-    assert process.returncode == 0, printed.decode()
+    assert process.returncode == status, printed.decode()
     return printed.decode()
 
 
@@ -72,6 +72,63 @@ async def test_signature_made_by_pkcs11_tool_verifies_with_the_certificate(fresh
         await output(daemon, tmp_path, *sign.split(), *files)
     certificate = x509.load_der_x509_certificate((card / "auth_cert.der").read_bytes())
     certificate.public_key().verify((tmp_path / "signature").read_bytes(), b"a message", PKCS1v15(), SHA256())
+
+
+async def test_opensc_sees_wrong_pins_count_down_to_a_lock_that_the_right_pin_does_not_open(fresh, tmp_path):
+    card = fresh("adult")
+    message = tmp_path / "message"
+    message.write_bytes(b"a message")
+    sign = (
+        "pkcs11-tool",
+        "--slot",
+        "0",
+        "--login",
+        "--id",
+        "01",
+        "--sign",
+        "-m",
+        "SHA256-RSA-PKCS",
+        "-i",
+        str(message),
+    )
+
+    async def tries_left(daemon: PcscDaemon) -> str:
+        pins = await output(daemon, tmp_path, "pkcs15-tool", "--list-pins")
+        return next(line.split()[-1] for line in pins.splitlines() if "Tries left" in line)
+
+    async with card_on_reader(card) as daemon:
+        assert await tries_left(daemon) == "3"
+        for left in ("2", "1", "0"):
+            assert "CKR_PIN" in await output(daemon, tmp_path, *sign, "--pin", "9999", status=1)
+            assert await tries_left(daemon) == left
+        refused = await output(daemon, tmp_path, *sign, "--pin", "1234", status=1)
+        assert "CKR_" in refused
+
+
+async def test_openssl_verifies_what_pkcs11_tool_has_signed(fresh, tmp_path):
+    card, message, signature = fresh("adult"), tmp_path / "message", tmp_path / "signature"
+    message.write_bytes(b"a message")
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    async with card_on_reader(card) as daemon:
+        sign = [
+            "pkcs11-tool",
+            "--slot",
+            "0",
+            "--login",
+            "--pin",
+            "1234",
+            "--id",
+            "01",
+            "--sign",
+            "-m",
+            "SHA256-RSA-PKCS",
+        ]
+        await output(daemon, tmp_path, *sign, "-i", str(message), "-o", str(signature))
+        read = await output(daemon, tmp_path, "pkcs15-tool", "--read-certificate", "1")
+        certificate.write_text(read[read.index("-----BEGIN") :])
+        key.write_text(await output(daemon, tmp_path, "openssl", "x509", "-in", str(certificate), "-noout", "-pubkey"))
+        verify = ("openssl", "dgst", "-sha256", "-verify", str(key), "-signature", str(signature), str(message))
+        assert "Verified OK" in await output(daemon, tmp_path, *verify)
 
 
 async def test_two_daemons_run_side_by_side_and_share_nothing(fresh, tmp_path):

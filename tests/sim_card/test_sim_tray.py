@@ -1,17 +1,21 @@
 """The tray's server and client, before a stand-in that speaks vpcd's protocol."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from board.sim.card.radio import Radio
 from board.sim.card.server import LINE_CAP, TrayRefused, TrayServer
 from board.sim.card.trace import Trace
 from board.sim.card.tray import Tray
 
 JPKI = bytes.fromhex("00A4040C0AD392F000260100000001")
+SURFACE = bytes.fromhex("00A4040C0AD3921000310001010402")
+READ_CERTIFICATE = bytes.fromhex("00B08A00000000")
 READ_LABEL = bytes.fromhex("00B0860020")
 
 
@@ -51,10 +55,12 @@ class CardLine:
 
 
 @asynccontextmanager
-async def tray_before_vpcd(folder: Path, cards: Path) -> AsyncIterator[tuple[Tray, Vpcd, list[str]]]:
+async def tray_before_vpcd(
+    folder: Path, cards: Path, kbit_s: int | None = None
+) -> AsyncIterator[tuple[Tray, Vpcd, list[str]]]:
     vpcd, lines = Vpcd(), list[str]()
     listening = await asyncio.start_server(vpcd.arrived, "127.0.0.1", 0)
-    server = TrayServer(listening.sockets[0].getsockname(), cards, Trace(lines.append))
+    server = TrayServer(listening.sockets[0].getsockname(), cards, Trace(lines.append), kbit_s=kbit_s)
     control = await asyncio.start_unix_server(server.control, folder / "tray", limit=LINE_CAP)
     async with listening, control:
         yield Tray(folder / "tray"), vpcd, lines
@@ -144,3 +150,60 @@ async def test_endless_order_is_cut_off(tmp_path, cards):
         writer.write(b"x" * 3 * LINE_CAP)
         assert await asyncio.wait_for(reader.read(), 5) == b""
         writer.close()
+
+
+@pytest.mark.parametrize(
+    ("persona", "kbit_s", "rate"), [("adult", 424, 424), ("adult", 106, 106), ("slow", None, 106), ("slow", 424, 106)]
+)
+async def test_answers_come_no_sooner_than_the_radio_brings_them_and_the_card_says_what_it_took(
+    tmp_path, cards, persona, kbit_s, rate
+):
+    async with tray_before_vpcd(tmp_path, cards, kbit_s) as (tray, vpcd, _):
+        await tray.place(persona)
+        line = await vpcd.card()
+        await line.ask(JPKI)
+        before = (await tray.status()).busy_ms
+        since = time.perf_counter()
+        answer = await line.ask(READ_CERTIFICATE)
+        took = time.perf_counter() - since
+        on_air = Radio(rate).exchange_s(len(READ_CERTIFICATE), len(answer))
+        assert len(answer) > 1000
+        assert on_air <= took
+        assert on_air <= ((await tray.status()).busy_ms - before) / 1000 <= took
+
+
+async def test_a_slow_card_takes_its_time_over_a_signature(tmp_path, cards):
+    async with tray_before_vpcd(tmp_path, cards) as (tray, vpcd, _):
+        await tray.place("slow")
+        line = await vpcd.card()
+        await line.ask(JPKI)
+        await line.ask(bytes.fromhex("0020009804") + b"0228")
+        since = time.perf_counter()
+        assert (await line.ask(bytes.fromhex("802A009702AABB00")))[-2:] == b"\x90\x00"
+        assert time.perf_counter() - since >= 0.6
+
+
+async def test_a_card_struck_dumb_lies_there_until_it_is_lifted(tmp_path, cards):
+    async with tray_before_vpcd(tmp_path, cards) as (tray, vpcd, _):
+        await tray.place("adult")
+        line = await vpcd.card()
+        await tray.mute_after_commands(2)
+        assert await line.ask(JPKI) == b"\x90\x00"
+        asked = asyncio.create_task(line.ask(READ_LABEL))
+        assert not (await asyncio.wait({asked}, timeout=0.3))[0]
+        assert (await tray.status()).card == "adult"
+        await tray.lift()
+        with pytest.raises(asyncio.IncompleteReadError):
+            await asked
+
+
+async def test_the_card_that_slips_away_does_so_in_its_photo_every_time(tmp_path, cards):
+    async with tray_before_vpcd(tmp_path, cards) as (tray, vpcd, _):
+        for _ in range(2):
+            await tray.place("slips_away")
+            line = await vpcd.card()
+            await line.ask(SURFACE)
+            await line.ask(bytes.fromhex("002000920E") + b"02091920336000")
+            with pytest.raises(asyncio.IncompleteReadError):
+                await line.ask(bytes.fromhex("00B08200000000"))
+            assert (await tray.status()).card is None
