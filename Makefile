@@ -27,7 +27,7 @@ PACKAGES := ca-certificates python3-venv python3-dev gcc libc6-dev pkg-config li
 # On top of that for the tests: other people's programs that read our card, and a browser for the pages.
 TEST_PACKAGES := opensc openssl chromium
 
-.PHONY: help setup demo test test-card bench-card bench-demo pictures check models lock clean folder may-be-root system system-test portraits
+.PHONY: help setup demo test test-card bench-card bench-demo fuzz-card pictures check models lock clean folder may-be-root system system-test portraits
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench-card: may-be-root setup system-test .venv/.installed-dev ## Measure the ca
 
 bench-demo: may-be-root setup system-test .venv/.installed-dev ## Measure the page: pictures a second, touch to picture
 	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/demo $(PYTHON) tests/demo/demo_bench.py
+
+fuzz-card: folder system .venv/.installed-dev ## Fuzz what reads a card's bytes (SECONDS=3600); findings stay in build/fuzz
+	@PYTHONPATH=. $(PYTHON) tests/fuzz/card_fuzz.py build/fuzz $(or $(SECONDS),3600)
 
 pictures: may-be-root setup system-test .venv/.installed-dev ## Draw the README's pictures anew, from the running program
 	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/demo $(PYTHON) tests/demo/demo_pictures.py board/demo/pictures

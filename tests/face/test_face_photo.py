@@ -125,6 +125,10 @@ def test_small_photo_cut_into_millions_of_pieces_is_refused_before_it_is_decoded
     assert refusal(restyled((2000, 2000), precinct=0x00)) == "too many pieces"
 
 
+def test_large_photo_in_the_smallest_code_blocks_is_refused_before_it_is_decoded() -> None:
+    assert refusal(jp2(Image.new("L", (1100, 1100)), codeblock_size=(4, 4))) == "too many pieces"
+
+
 def test_photo_in_very_many_layers_is_refused_before_it_is_decoded() -> None:
     assert refusal(restyled((320, 400), precinct=0x44, layers=0xFFFF)) == "too many pieces"
 
