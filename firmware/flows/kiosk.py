@@ -116,9 +116,11 @@ class Card:
             raise CardFault(f"no answer in {ANSWER_S:.0f} s") from None
 
     async def power_off(self) -> None:
-        """End the session, after whatever is still running in it; a card that answers no more keeps what it has until
-        it is lifted."""
-        if not self._mute:
+        """End the session, after whatever is still running in it. That of a card that answers no more ends when it is
+        lifted, or with this process; nobody waits for it."""
+        if self._mute:
+            self._work.put((Future(), self.session.close))
+        else:
             with suppress(CardFault):
                 await asyncio.shield(self.do(self.session.close))
         self._work.put(None)
