@@ -11,7 +11,12 @@ from firmware.screens.drawn import Screen
 from firmware.screens.look import Look
 
 PATIENCE_S = 20.0
-DEAD_ENDS = frozenset({"card_problem", "cannot_check", "face_failed", "pin_locked", "out_of_order"})
+DEAD_ENDS = frozenset(
+    {
+        *("card_problem", "turn_card", "cannot_check", "out_of_order"),
+        *("face_failed", "face_not_possible", "pin_locked", "no_pin"),
+    }
+)
 """Screens that do not pass by themselves: a script that waits for another one there has been refused."""
 REACTION_S = 0.4
 """Between seeing a new question and touching it; the reader ignores a finger that is faster."""
