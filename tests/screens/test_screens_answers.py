@@ -8,19 +8,24 @@ from PIL import Image
 from firmware.screens.__main__ import contact_sheet
 from firmware.screens.ask_consents import AskConsents
 from firmware.screens.ask_one_consent import AskOneConsent
+from firmware.screens.certificate_notice import CertificateNotice
 from firmware.screens.choose_method import ChooseMethod
 from firmware.screens.consent_item import ConsentItem
 from firmware.screens.done import Done
 from firmware.screens.enter_pin import EnterPin
 from firmware.screens.face_failed import FaceFailed
+from firmware.screens.face_not_possible import FaceNotPossible
+from firmware.screens.last_try import LastTry
 from firmware.screens.look import Look
 from firmware.screens.look_at_camera import LookAtCamera
+from firmware.screens.no_pin import NoPin
 from firmware.screens.out_of_order import OutOfOrder
 from firmware.screens.pin_locked import PinLocked
 from firmware.screens.place_card import PlaceCard
 from firmware.screens.reception_called import ReceptionCalled
 from firmware.screens.samples import Screen
 from firmware.screens.still_there import StillThere
+from firmware.screens.turn_card import TurnCard
 
 LOOK = Look()
 FRAME = {"language", "text_size", "reception"}
@@ -41,10 +46,18 @@ PAD = {*"0123456789", "erase", "next", "face"}
         (FaceFailed(0, pin=False), {"stop"}),
         (EnterPin(0, 3, wrong=False), {*PAD, "stop"}),
         (PinLocked(face=True), {"face", "stop"}),
+        (LastTry(face=True), {"face", "pin", "stop"}),
+        (LastTry(face=False), {"pin", "stop"}),
+        (NoPin(face=True), {"face", "stop"}),
+        (NoPin(face=False), {"stop"}),
+        (FaceNotPossible("no_photo", pin=True), {"pin", "stop"}),
+        (FaceNotPossible("locked", pin=False), {"stop"}),
+        (CertificateNotice("ended", 3), {"next", "stop"}),
         (AskConsents((ITEM,)), {"agree_all", "choose", "agree_none", "stop"}),
         (AskOneConsent(ITEM, 1, 1), {"agree", "disagree", "stop"}),
         (StillThere(), {"continue", "stop"}),
         (ReceptionCalled(reached=False), {"continue"}),
+        (TurnCard(), set()),
         (Done(reception=False), set()),
     ],
 )
