@@ -18,8 +18,6 @@ from board.sim.card.surface import surface_file
 
 PIN_TRIES: Final = 3
 _THUMBNAIL = (96, 120)
-_ALIKE = ("small_photo", "large_photo", "colour_photo")
-"""Silhouettes of other sizes: for tests, and all one to a visitor."""
 
 
 class Wallet:
@@ -65,12 +63,13 @@ class Wallet:
                 "persona": persona,
                 "name": fields["name"],
                 "pin": fields["pin"],
+                "group": fields["group"],
                 "birth": fields["birth"].isoformat(),
                 "photo": _thumbnail(self._photos.get(persona)),
                 "own": persona == self.OWN,
             }
             for persona, fields in self.personas.items()
-            if persona not in _ALIKE
+            if fields["group"] != "photo"  # silhouettes of other sizes: all one to a visitor
         ]
 
 

@@ -136,6 +136,21 @@ def test_everything_fits_and_can_be_read_on_a_small_notebook(live: Demo, browser
     context.close()
 
 
+def test_cards_lie_in_groups_and_a_long_list_stays_where_it_was_scrolled_to(visitor: Visitor) -> None:
+    groups = visitor.page.locator("#cards h3").all_inner_texts()
+    assert groups == ["いろいろな方", "暗証番号", "証明書", "ほかのカード"]
+    told = {card.get_attribute("data-persona"): card.inner_text() for card in visitor.page.locator(".card").all()}
+    assert {"infant", "next_generation", "not_my_number_card"} <= told.keys() and "large_photo" not in told
+    assert all(len(text.splitlines()) == 3 for persona, text in told.items() if persona != "no_pin")
+    assert told["no_pin"].splitlines() == ["見本 竹子", "暗証番号なし・顔A"]
+    where = "document.getElementById('cards').scrollTop"
+    visitor.page.evaluate(f"{where} = 9999")
+    scrolled = visitor.page.evaluate(where)
+    visitor.do('[data-persona="damaged"]')
+    expect(visitor.page.locator('[data-persona="damaged"]')).to_have_attribute("aria-pressed", "true")
+    assert visitor.page.evaluate(where) == scrolled > 100
+
+
 def test_every_reason_and_event_of_the_log_has_words_in_both_languages(visitor: Visitor) -> None:
     words = visitor.page.evaluate("import('/static/words.js').then((module) => module.WORDS)")
     assert words["ja"].keys() == words["en"].keys()

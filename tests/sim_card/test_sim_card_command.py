@@ -25,8 +25,9 @@ def test_help_shows_how_to_begin() -> None:
 def test_every_card_is_listed_with_what_sets_it_apart() -> None:
     lines = run("personas").stdout.splitlines()
     assert [line.split()[0] for line in lines] == list(personas())
-    (locked,) = [line for line in lines if line.startswith("pin_locked")]
-    assert "PIN 9876" in locked and "pin_tries: 0" in locked
+    told = dict(line.split(maxsplit=1) for line in lines)
+    assert "PIN 9876" in told["pin_locked"] and "PIN locked" in told["pin_locked"]
+    assert "PIN none" in told["no_pin"]
 
 
 def test_all_cards_are_issued_into_a_folder_that_is_new(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from board.sim.card.authority import Authority
-from board.sim.card.issue import issue_persona, personas
+from board.sim.card.issue import issue_persona, issue_personas, personas
 from board.sim.card.radio import RATES
 from board.sim.card.server import LINE_CAP, TrayRefused, TrayServer
 from board.sim.card.trace import Trace
@@ -70,11 +70,9 @@ def main() -> None:
 
 
 def list_personas(options: argparse.Namespace) -> None:
-    """One line each: what makes this card another one than its neighbours."""
-    person = {"name", "kana", "address", "birth", "sex", "card_expiry_year", "security_code", "pin"}
+    """A line each."""
     for name, fields in personas().items():
-        others = ", ".join(f"{key}: {value}" for key, value in fields.items() if key not in person)
-        print(f"{name:20} {fields['name']}  {fields['birth']}  PIN {fields['pin']}  {others}")
+        print(f"{name:20} born {fields['birth']}  PIN {fields['pin'] or 'none'}  {fields['note']}")
 
 
 def issue(options: argparse.Namespace) -> None:
@@ -82,9 +80,8 @@ def issue(options: argparse.Namespace) -> None:
     photos = {"adult": options.photo.read_bytes()} if options.photo else {}
     authority = Authority.create()
     authority.save(options.folder / "authority")
-    for name in personas():
-        print(f"issuing {name}", flush=True)
-        issue_persona(options.folder / "cards", name, authority, photos.get(name))
+    print(f"issuing {len(personas())} cards into {options.folder / 'cards'}", flush=True)
+    issue_personas(options.folder / "cards", authority, photos)
 
 
 def issued(folder: Path, persona: str) -> Path:

@@ -9,6 +9,7 @@ import secrets
 import string
 import tomllib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -77,8 +78,8 @@ def issue_card(
 
 def issue_personas(folder: Path, authority: Authority, photos: Mapping[str, bytes]) -> None:
     """A card folder under `folder` for every persona; `photos` are JP2 by persona, the rest get a drawn silhouette."""
-    for name in personas():
-        issue_persona(folder, name, authority, photos.get(name))
+    with ThreadPoolExecutor() as threads:  # making an RSA key, most of the work, leaves the interpreter to others
+        list(threads.map(lambda name: issue_persona(folder, name, authority, photos.get(name)), personas()))
 
 
 def issue_persona(folder: Path, name: str, authority: Authority, photo: bytes | None = None) -> None:

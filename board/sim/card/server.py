@@ -211,7 +211,6 @@ class TrayServer:
     async def _be_read(self, card: VirtualCard) -> None:
         reader, writer = await asyncio.open_connection(*self._address)
         self._taken.set()
-
         try:
             await converse(card, reader, writer, lambda apdu: self._transmit(card, apdu))
         finally:

@@ -147,22 +147,27 @@ function face(card) {
   return picture;
 }
 
+function cardButton(card) {
+  const lines = [...(card.pin ? [words.say("card_pin", card)] : []), words.say(`note_${card.persona}`)];
+  const text = make("span", {}, make("b", { textContent: card.name }));
+  text.append(...lines.map((textContent) => make("span", { textContent })));
+  const button = make("button", { className: "card", type: "button", "data-persona": card.persona }, face(card), text);
+  button.setAttribute("aria-pressed", String(card.persona === chosen));
+  button.addEventListener("click", () => {
+    chosen = card.persona;
+    show();
+  });
+  return button;
+}
+
 function showCards() {
   const focused = document.activeElement?.dataset?.persona;
+  const groups = [...new Set(cards.map((card) => card.group))];
   part("cards").replaceChildren(
-    ...cards.map((card) => {
-      const note = `note_${card.persona}`;
-      const lines = [words.say("card_pin", card), ...(note in WORDS.ja ? [words.say(note)] : [])];
-      const text = make("span", {}, make("b", { textContent: card.name }));
-      text.append(...lines.map((textContent) => make("span", { textContent })));
-      const button = make("button", { className: "card", type: "button", "data-persona": card.persona }, face(card), text);
-      button.setAttribute("aria-pressed", String(card.persona === chosen));
-      button.addEventListener("click", () => {
-        chosen = card.persona;
-        show();
-      });
-      return button;
-    }),
+    ...groups.flatMap((group) => [
+      make("h3", { textContent: words.say(`group_${group}`) }),
+      ...cards.filter((card) => card.group === group).map(cardButton),
+    ]),
   );
   if (focused) part("cards").querySelector(`[data-persona="${focused}"]`)?.focus();
   part("own").hidden = chosen !== "your_card";
