@@ -56,11 +56,17 @@ class CardLine:
 
 @asynccontextmanager
 async def tray_before_vpcd(
-    folder: Path, cards: Path, kbit_s: int | None = None
+    folder: Path, cards: Path, kbit_s: int | None = None, *, select_ends_security: bool = False
 ) -> AsyncIterator[tuple[Tray, Vpcd, list[str]]]:
     vpcd, lines = Vpcd(), list[str]()
     listening = await asyncio.start_server(vpcd.arrived, "127.0.0.1", 0)
-    server = TrayServer(listening.sockets[0].getsockname(), cards, Trace(lines.append), kbit_s=kbit_s)
+    server = TrayServer(
+        listening.sockets[0].getsockname(),
+        cards,
+        Trace(lines.append),
+        kbit_s=kbit_s,
+        select_ends_security=select_ends_security,
+    )
     control = await asyncio.start_unix_server(server.control, folder / "tray", limit=LINE_CAP)
     async with listening, control:
         yield Tray(folder / "tray"), vpcd, lines
@@ -170,6 +176,29 @@ async def test_answers_come_no_sooner_than_the_radio_brings_them_and_the_card_sa
         assert len(answer) > 1000
         assert on_air <= took
         assert on_air <= ((await tray.status()).busy_ms - before) / 1000 <= took
+
+
+@pytest.mark.parametrize(("ends", "signed"), [(False, "9000"), (True, "6982")])
+async def test_whether_another_application_ends_what_was_verified_is_a_matter_of_the_tray(
+    tmp_path, cards, ends, signed
+):
+    async with tray_before_vpcd(tmp_path, cards, select_ends_security=ends) as (tray, vpcd, _):
+        await tray.place("adult")
+        line = await vpcd.card()
+        await line.ask(JPKI)
+        assert await line.ask(bytes.fromhex("0020009804") + b"1234") == b"\x90\x00"
+        await line.ask(SURFACE)
+        await line.ask(JPKI)
+        assert (await line.ask(bytes.fromhex("802A009702AABB00")))[-2:].hex() == signed
+
+
+async def test_the_time_of_one_card_is_not_counted_for_the_next(tmp_path, cards):
+    async with tray_before_vpcd(tmp_path, cards, 106) as (tray, vpcd, _):
+        await tray.place("adult")
+        line = await vpcd.card()
+        await line.ask(JPKI)
+        assert (await tray.lift()).busy_ms > 0
+        assert (await tray.place("child")).busy_ms == 0
 
 
 async def test_a_slow_card_takes_its_time_over_a_signature(tmp_path, cards):
