@@ -26,7 +26,13 @@ async def play(
     """Play all stories; the exit status. Raises StageFault and what the stage's parts raise."""
     faces = load_faces(faces_folder)
     pin = other.pin if other else PIN
-    people = People(before_camera("patient", faces.patient), before_camera("other", faces.other), empty_room(), pin)
+    people = People(
+        before_camera("patient", faces.patient),
+        before_camera("other", faces.other),
+        empty_room(),
+        pin,
+        stranger=other is not None,
+    )
     plan = Plan(out, models, {FACE_CARD: chip_photo(faces.card)}, authority=other.authority if other else None)
     played: list[Played] = []
     dock, film = Dock(), Film(out / "screens")

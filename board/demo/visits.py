@@ -10,6 +10,7 @@ from board.contracts import Frame
 from board.demo.cards import FACE_CARD, PIN_CARD
 from board.demo.script import Script
 from firmware.screens.ask_consents import AskConsents
+from firmware.screens.certificate_notice import CertificateNotice
 from firmware.screens.choose_method import ChooseMethod
 from firmware.screens.consent_item import ConsentItem
 from firmware.screens.enter_pin import EnterPin
@@ -20,6 +21,7 @@ CUT_AFTER = 1500
 
 PAD = EnterPin(0, 3, wrong=False)
 METHOD = ChooseMethod(pin=True, face=True)
+UNKNOWN = CertificateNotice("unknown", 3)
 CONSENTS = AskConsents(
     (ConsentItem("treatment_medicine", 3), ConsentItem("checkups", 5), ConsentItem("operations", None))
 )
@@ -34,6 +36,8 @@ class People:
     other: Frame
     nobody: Frame
     pin: str
+    stranger: bool
+    """Whether the terminal knows nothing of the card, which the patient is then told."""
 
 
 @dataclass(frozen=True)
@@ -135,14 +139,21 @@ async def begin_face(script: Script, people: People, before_camera: Frame) -> No
     """Lay the face card down, somebody before the camera, and choose the face."""
     script.show_to_camera(before_camera)
     await script.place(FACE_CARD)
-    await script.tap(METHOD, "face")
+    await choose(script, people, "face")
 
 
 async def begin_pin(script: Script, people: People) -> None:
     """Lay the PIN card down and choose the PIN."""
     script.show_to_camera(people.nobody)
     await script.place(PIN_CARD)
-    await script.tap(METHOD, "pin")
+    await choose(script, people, "pin")
+
+
+async def choose(script: Script, people: People, way: str) -> None:
+    """Read what is told of the card's certificate, if anything, and choose the way."""
+    if people.stranger:
+        await script.tap(UNKNOWN, "next")
+    await script.tap(METHOD, way)
 
 
 async def enter_pin(script: Script, pin: str) -> None:

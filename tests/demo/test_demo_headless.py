@@ -137,8 +137,8 @@ def test_a_card_that_is_not_ours_is_refused_or_taken_by_its_issuer(tmp_path: Pat
     options = ("--card", command, "--number-b", known["number_b"], "--pin", known["pin"])
     stranger = run_demo(tmp_path / "out", *options)
     assert stranger.status == 1
-    assert stranger.visit("a_face")["refused"] == "card_refused: issuer_forged"
-    assert stranger.visit("c_pin")["refused"] == "terminal_refused: certificate_untrusted"
+    for visit in ("a_face", "c_pin"):
+        assert stranger.visit(visit)["refused"] == "card_refused: certificate_untrusted"
     trusted = run_demo(tmp_path / "out", *options, "--authority", str(tmp_path / "authority"))
     assert trusted.status == 0, trusted.said
 
