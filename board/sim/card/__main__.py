@@ -67,6 +67,8 @@ def main() -> None:
         options.program(options)
     except (TrayRefused, OSError, ValueError) as error:
         sys.exit(f"virtual card: {error}")
+    except KeyboardInterrupt:
+        sys.exit("virtual card: stopped")
 
 
 def list_personas(options: argparse.Namespace) -> None:

@@ -138,7 +138,8 @@ class TrayServer:
             await asyncio.wait_for(self._taken.wait(), PATIENCE_S)
         except TimeoutError:
             await self.lift()
-            raise TrayRefused("no virtual reader answers") from None
+            host, port = self._address
+            raise TrayRefused(f"no virtual reader answers at {host}:{port}: does pcscd run, with vpcd?") from None
 
     async def lift(self) -> None:
         """Take the card away, if one lies there."""
