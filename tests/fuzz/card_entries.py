@@ -23,7 +23,7 @@ ANSWERS_BYTES = 40 << 20
 """The same for one use of the card: 257 parts of a response, each as long as any may be, and twice while they are put
 together."""
 PHOTO_BYTES = 256 << 20
-"""Most by which a photo may make the address space grow, OpenJPEG's own memory included."""
+"""Most by which photos may make the address space grow, OpenJPEG's own memory included."""
 
 _ISSUER = cv.public_key(public_key())
 _PHOTOS = photos()
@@ -73,11 +73,10 @@ def answers(data: bytes) -> None:
 
 def photo(data: bytes) -> None:
     """One of our photos, edited: it opens within the caps, or is refused."""
-    before = address_space_peak()
     with suppress(PhotoError):
         picture = open_photo(edited_photo(data))
         assert picture.mode == "RGB" and picture.width * picture.height <= 4 << 20
-    grown = address_space_peak() - before
+    grown = address_space_peak() - _MAPPED
     assert grown <= PHOTO_BYTES, f"{grown} bytes more"
 
 
@@ -121,6 +120,10 @@ def address_space_peak() -> int:
     """The most that this process has ever mapped, in bytes; native code's memory counts as well as Python's."""
     status = Path("/proc/self/status").read_text("ascii")
     return int(status.partition("VmPeak:")[2].split(maxsplit=1)[0]) << 10
+
+
+_MAPPED = address_space_peak()
+"""Before any photo was opened."""
 
 
 class Whimsical:
