@@ -14,6 +14,8 @@ _MORE_DATA, _WRONG_LE = 0x61, 0x6C
 """First status bytes whose second one is a length (ISO/IEC 7816-4 table 5)."""
 _ROUNDS: Final = EXTENDED_LE // SHORT_LE
 """Most parts in which a card may hand out one response."""
+LEAST_PART: Final = 64
+"""Bytes: a card that gives less at a time where there is more would keep a patient waiting."""
 
 
 class Ins(IntEnum):
@@ -136,6 +138,8 @@ def exchange(session: CardSession, command: Command) -> Response:
         if answer.sw >> 8 != _MORE_DATA:
             break
         answer = _exchange(session, Command(Ins.GET_RESPONSE, 0x00, 0x00, le=answer.sw & 0xFF or SHORT_LE))
+        if answer.sw >> 8 == _MORE_DATA and len(answer.data) < LEAST_PART:
+            raise CardFault(f"response in parts of {len(answer.data)} bytes")
         data += answer.data
     if len(data) > EXTENDED_LE:
         raise CardFault(f"response of {len(data)} bytes in parts")

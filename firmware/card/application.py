@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from board.contracts import CardSession
-from firmware.card.apdu import SHORT_LE, SW, Command, Ins, Response, exchange
+from firmware.card.apdu import LEAST_PART, SHORT_LE, SW, Command, Ins, Response, exchange
 from firmware.card.medium import CardDamaged, NotMyNumberCard
 from firmware.token import tlv
 
@@ -17,8 +17,6 @@ SIGNATURE_CAP: Final = 512
 
 _SHORT_CHUNK: Final = 251
 """With status word and framing it fits one 256-byte frame of ISO/IEC 14443-4; 256 would need a second."""
-_LEAST_CHUNK: Final = 64
-"""A card that gives less where there is more would keep a patient waiting."""
 _SHORT_FILE_ID: Final = 0x80
 """P1 of READ BINARY, P2 of VERIFY and of the signature command: the low five bits name the file (ISO/IEC 7816-4
 section 7.2.3; the others observed)."""
@@ -63,7 +61,7 @@ class Application:
         while len(content) < size:
             wanted = size - len(content)
             more = self._read_at(ef, len(content), wanted)
-            if len(more) < min(wanted, _LEAST_CHUNK):
+            if len(more) < min(wanted, LEAST_PART):
                 raise CardDamaged(f"read {ef:04X}")
             content += more
         return content[:size]

@@ -70,10 +70,16 @@ class Jpki(Application):
     def pin_state(self) -> PinState:
         """How the user-authentication PIN stands. Spends no try.
 
-        What a card without a PIN answers is not published: "reference data not usable" and "not found" are taken so.
+        What a card without a PIN answers is not published: "reference data not usable", "not found" and a file that is
+        not there are taken so.
         A blocked PIN answers 63C0 to this question (observed).
         """
-        answer = self._query(_AUTHENTICATION_PIN)
+        try:
+            answer = self._query(_AUTHENTICATION_PIN)
+        except CardDamaged as missing:
+            if missing.sw == SW.FILE_NOT_FOUND:
+                return PinAbsent()
+            raise
         match answer.sw:
             case SW.SUCCESS:  # it stands verified
                 return PinReady(PIN_TRIES)

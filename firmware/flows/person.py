@@ -154,7 +154,7 @@ async def read_surface(visit: Visit) -> FaceProof | Literal["no_photo", "locked"
     """
     card = visit.card
     number_b = await visit.kiosk.card_face.number_b()
-    if number_b is None or len(number_b) != NUMBER_B_LENGTH or not number_b.isdecimal():
+    if number_b is None or len(number_b) != NUMBER_B_LENGTH or not (number_b.isascii() and number_b.isdecimal()):
         raise Ended("number_b_unreadable", TurnCard())
     ap = await card.do(CardSurfaceAp, card.session)
     opened = await card.do(ap.verify_number_b, number_b)
@@ -223,7 +223,7 @@ async def by_pin(visit: Visit) -> Proof | str:
     wrong = False
     while isinstance(visit.pin, PinReady):
         tries_left = visit.pin.tries_left
-        if tries_left == 1 and await patient.ask(LastTry(face=visit.face_left)) == "face":
+        if tries_left == 1 and await patient.ask(LastTry(visit.face_left, wrong)) == "face":
             return "face"
         pin = bytearray()
         try:

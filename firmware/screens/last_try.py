@@ -13,10 +13,12 @@ from firmware.screens.theme import CARE
 
 @dataclass(frozen=True)
 class LastTry:
-    """Asked before the PIN is; nothing has been sent to the card yet."""
+    """Asked before the pad for that PIN is shown."""
 
     face: bool
     """Whether the face is another way."""
+    wrong: bool = False
+    """Whether a wrong PIN has just been entered."""
 
     name: ClassVar[str] = "last_try"
 
@@ -26,7 +28,7 @@ class LastTry:
         message = Message(
             care,
             page.words("last_try.title"),
-            page.words("last_try.lead"),
+            page.words("last_try.wrong_lead" if self.wrong else "last_try.lead"),
             page.words("last_try.hint"),
             colour=CARE,
             actions=[Action(way, page.words(f"last_try.{way}")) for way in ways],

@@ -65,6 +65,7 @@ SAMPLES: dict[str, Screen] = {
     "enter_pin_wrong": EnterPin(0, 2, wrong=True),
     "enter_pin_last_try": EnterPin(1, 1, wrong=False),
     "last_try": LastTry(face=True),
+    "last_try_wrong": LastTry(face=True, wrong=True),
     "last_try_no_face": LastTry(face=False),
     "no_pin": NoPin(face=True),
     "no_pin_no_face": NoPin(face=False),

@@ -120,11 +120,11 @@ def test_card_without_extended_length_is_read_in_short_pieces_and_asked_only_onc
 
 def test_response_in_parts_is_put_together_and_one_without_end_is_a_fault():
     read = Command(Ins.READ_BINARY, 0, 0, le=256)
-    card = Scripted("010261FF", "036102", "04059000")
-    assert exchange(card, read) == Response(bytes((1, 2, 3, 4, 5)), 0x9000)
+    card = Scripted("010261FF", 64 * "03" + "6102", "04059000")
+    assert exchange(card, read) == Response(bytes((1, 2, *[3] * 64, 4, 5)), 0x9000)
     assert [sent.hex() for sent in card.sent[1:]] == ["00c00000ff", "00c0000002"]
-    endless = exchange(Scripted(*["006100"] * 300), read)
-    assert endless.sw == 0x6100
+    with pytest.raises(CardFault, match="parts of 1 byte"):
+        exchange(Scripted(*["006100"] * 3), read)
     with pytest.raises(CardFault):
         exchange(Scripted(*[256 * "00" + "6100"] * 300), read)
 
@@ -174,6 +174,12 @@ def test_how_the_pin_stands_is_told_without_presenting_one(status, state):
     card = Scripted("9000", LABEL + "9000", "6A86", "9000", status)  # knows no short file identifiers
     assert Jpki(card).pin_state() == state
     assert [sent.hex() for sent in card.sent[3:]] == ["00a4020c020018", "00200080"]
+
+
+def test_a_card_without_the_file_of_the_pin_has_no_pin():
+    assert jpki_on("6A82", "6A82").pin_state() == PinAbsent()
+    with pytest.raises(CardDamaged):
+        jpki_on("6A86", "6985").pin_state()
 
 
 def test_a_pin_is_presented_as_the_question_for_it_was_understood_and_never_twice():

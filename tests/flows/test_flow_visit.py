@@ -122,7 +122,10 @@ async def test_three_wrong_pins_lock_the_card_and_lead_to_the_face(rig: FlowRig,
     await rig.tap(METHOD, "pin")
     for _ in range(2):
         await rig.enter_pin("0000")
-    await rig.tap(LastTry(face=True), "pin")
+    last = LastTry(face=True, wrong=True)
+    await rig.see(last.name)
+    assert rig.pictures[-1][1] == last.draw(LOOK).image.tobytes()
+    await rig.tap(last, "pin")
     await rig.enter_pin("0000")
     await rig.tap(PinLocked(face=True), "face")
     await rig.tap(CONSENTS, "agree_all")
@@ -256,7 +259,7 @@ async def test_a_card_whose_photo_shows_no_face_leads_to_the_pin(rig: FlowRig, p
     assert (await rig.ended()).method is Method.PIN
 
 
-@pytest.mark.parametrize("number_b", [None, "123", "12345678901234"])
+@pytest.mark.parametrize("number_b", [None, "123", "１" * 14, "12345678901234"])
 async def test_number_b_that_cannot_be_read_or_is_wrong_asks_for_the_card_again(
     rig: FlowRig, number_b: str | None
 ) -> None:
