@@ -141,8 +141,8 @@ def exchange(session: CardSession, command: Command) -> Response:
         if answer.sw >> 8 == _MORE_DATA and len(answer.data) < LEAST_PART:
             raise CardFault(f"response in parts of {len(answer.data)} bytes")
         data += answer.data
-    if len(data) > EXTENDED_LE:
-        raise CardFault(f"response of {len(data)} bytes in parts")
+        if len(data) > EXTENDED_LE:
+            raise CardFault(f"response of {len(data)} bytes in parts")
     return Response(data, answer.sw)
 
 
