@@ -7,6 +7,7 @@ A corpus and whatever was found stay in FOLDER. To play a finding again: card_fu
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import atheris
@@ -32,6 +33,7 @@ def fuzz(folder: str, entry: str, arguments: list[str]) -> None:
     """Does not return."""
     with atheris.instrument_imports(include=["firmware", "PIL"]):
         from card_entries import ENTRIES, SEEDS
+    tracemalloc.start()  # once: each start takes memory that no stop gives back
     for index, seed in enumerate(SEEDS[entry]):
         ENTRIES[entry](seed)  # once before it counts: what is allocated for good
         Path(folder, entry, f"seed-{index}").write_bytes(seed)
