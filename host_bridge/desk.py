@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cryptography import x509
 from structlog.typing import FilteringBoundLogger
 
 from firmware.policy import FacilityKind
+from firmware.token.certificate import load_certificate
 from firmware.token.cose import unverified_index
 from firmware.token.refusal import Refusal, TokenRefused
 from host_bridge.eligibility import (
@@ -187,6 +187,6 @@ class Desk:
 
 def _named_device(chain: Sequence[bytes]) -> str | None:
     try:
-        return device_id_of(x509.load_der_x509_certificate(chain[0]))
+        return device_id_of(load_certificate(chain[0]))
     except (ValueError, IndexError):
         return None

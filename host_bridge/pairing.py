@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from firmware.token.certificate import load_certificate
 from firmware.wire import enrolment
 
 BRIDGE_ID_SIZE = 16
@@ -66,7 +67,7 @@ class BridgeIdentity:
 
     def paired_device(self, certificate: bytes) -> str | None:
         """The device whose valid local identity (DER) this is, or None for any other."""
-        shown = x509.load_der_x509_certificate(certificate)
+        shown = load_certificate(certificate)
         device_id = device_id_of(shown)
         if device_id is None:
             return None
@@ -113,7 +114,7 @@ def issue_local_identity(
     try:
         csr_der, signature, chain_der = enrolment.unpack_request(request)
         csr = x509.load_der_x509_csr(csr_der)
-        chain = [x509.load_der_x509_certificate(one) for one in chain_der]
+        chain = [load_certificate(one) for one in chain_der]
     except (enrolment.MalformedRequest, ValueError) as error:
         raise PairingRefused("the request is malformed") from error
     device_id = _check_maker(chain, maker_roots)
@@ -123,7 +124,7 @@ def issue_local_identity(
         raise PairingRefused("the reader does not hold the key that it asks a certificate for")
     if not isinstance(public_key, ec.EllipticCurvePublicKey) or not isinstance(public_key.curve, ec.SECP256R1):
         raise PairingRefused("the reader's key is not on P-256")
-    authority = x509.load_der_x509_certificate(bridge.authority)
+    authority = load_certificate(bridge.authority)
     authority_key = serialization.load_pem_private_key((bridge.folder / "ca.key").read_bytes(), None)
     if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
         raise PairingRefused("the authority's key file holds no elliptic-curve key")

@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from firmware.policy import Phase, certificate_phase
 from firmware.token import evidence as card
 from firmware.token.anchors import TrustAnchors
+from firmware.token.certificate import load_certificate
 from firmware.token.claims import Claims, DebugStatus, certificate_mac
 from firmware.token.cose import verify_token
 from firmware.token.refusal import Refusal, TokenRefused
@@ -112,7 +113,7 @@ def status_by_date(certificate: x509.Certificate, at: int) -> CertificateStatus:
 def _reader(chain: Sequence[bytes], facility_ca: x509.Certificate, now: int) -> str:
     """The device id in a local identity that the facility's CA issued to a reader."""
     try:
-        certificate = x509.load_der_x509_certificate(chain[0])
+        certificate = load_certificate(chain[0])
     except (ValueError, IndexError) as error:
         raise TokenRefused(Refusal.DEVICE_CERTIFICATE_MALFORMED) from error
     try:

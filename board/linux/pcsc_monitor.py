@@ -79,6 +79,8 @@ class Monitor:
                 self._stopping.wait(LOOK_S)
                 continue
             result, news = scard.SCardGetStatusChange(established, int(LOOK_S * 1000), list(states.items()))
+            if result == scard.SCARD_E_UNKNOWN_READER:  # one of them went just now; the others' cards lie there still
+                continue
             if result not in (scard.SCARD_S_SUCCESS, scard.SCARD_E_TIMEOUT):
                 check_result(result)
             if result == scard.SCARD_S_SUCCESS:

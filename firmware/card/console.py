@@ -9,13 +9,12 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, TextIO
 
-from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -27,6 +26,7 @@ from firmware.card.jpki import Jpki, PinAbsent, PinBlocked
 from firmware.card.medium import CardDamaged, Medium, NotMyNumberCard
 from firmware.card.watched import Watched
 from firmware.token.anchors import TrustAnchors
+from firmware.token.certificate import load_certificate
 from firmware.token.cv import CvCertificate
 from firmware.token.evidence import verify_authentication_certificate, verify_card_key, verify_photo
 from firmware.token.refusal import TokenRefused
@@ -80,8 +80,7 @@ class Console:
     def read(self) -> None:
         """Everything that needs neither PIN nor number B."""
         self.step("カード / card", self._radio)
-        with suppress(NotMyNumberCard, CardDamaged, CardFault):
-            self._read_jpki()
+        self._read_jpki()
         self._read_surface()
 
     def _radio(self) -> str:
@@ -111,18 +110,18 @@ class Console:
     def _certificate(self, jpki: Jpki) -> str:
         der = jpki.authentication_certificate()
         try:
-            certificate = x509.load_der_x509_certificate(der)
-            days = (certificate.not_valid_after_utc - datetime.now(UTC)).days
-            key = certificate.public_key()
+            certificate = load_certificate(der)
+            left = certificate.not_valid_after_utc - datetime.now(UTC)
+            key = _key(certificate.public_key())
+        except UnsupportedAlgorithm:
+            key = "鍵の種類が不明 / a key of an unknown kind"
         except ValueError:
             raise CardDamaged("parse 000A") from None
-        until = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
-        left = f"残り {days} 日 / {days} days left" if days >= 0 else "期限切れ / expired"
         believed = "発行者は確かめていません / issuer not judged"
         if self.anchors is not None:
             verify_authentication_certificate(der, self.anchors)
             believed = "発行者は信用できます / issuer believed"
-        return f"{len(der):,} byte, {_key(key)}, {until} ({left}), {believed}"
+        return f"{len(der):,} byte, {key}, {_term(left)}, {believed}"
 
     def _extended(self, jpki: Jpki) -> str:
         if not self.session.extended:
@@ -174,11 +173,11 @@ class Console:
             print("中止しました / nothing was read", file=self.out)
             self.failed = True
             return
-        number_b = getpass.getpass("照合番号B（14桁、表示しません） / number B, 14 digits, not shown: ").strip()
+        number_b = getpass.getpass("照合番号B（14桁） / number B, 14 digits: ").strip()
         photos: list[bytes] = []
-        ap = CardSurfaceAp(self.session)
 
         def open_surface() -> str:
+            ap = CardSurfaceAp(self.session)
             try:
                 answer = ap.verify_number_b(number_b)
             except ValueError:
@@ -217,7 +216,8 @@ def read_card(session: CardSession, anchors: TrustAnchors | None, *, trace: bool
     except CardGone:
         print("× カードが離れました。もう一度置いてください / the card was lifted: place it again", file=sys.stdout)
         return 1
-    except NotMyNumberCard:
+    except (KeyboardInterrupt, EOFError):
+        print("\n中止しました / stopped")
         return 1
     except OSError as error:
         print(f"× {photo}: {error.strerror}", file=sys.stdout)
@@ -243,6 +243,13 @@ def _pin_state(jpki: Jpki) -> str:
     if isinstance(state, PinAbsent):
         return "ありません（顔認証マイナンバーカード） / none: a card for face authentication only"
     return _tries(state.tries_left)
+
+
+def _term(left: timedelta) -> str:
+    """How a certificate stands. Not its last day: that is the holder's birthday, in some year."""
+    if left < timedelta(0):
+        return "期限切れ / ended"
+    return "3か月以内に期限切れ / ends within 3 months" if left < timedelta(days=92) else "有効 / valid"
 
 
 def _tries(left: int) -> str:

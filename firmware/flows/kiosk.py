@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any, Literal, ParamSpec, TypeVar
@@ -96,34 +96,35 @@ class Card:
     A thread of our own, which no end of the process waits for: a driver may keep it for ever.
     """
 
-    def __init__(self, session: CardSession) -> None:
+    def __init__(self, session: CardSession, answer_s: float = ANSWER_S) -> None:
         self.session = session
+        self._answer_s = answer_s
         self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
         self._mute = False
         threading.Thread(target=self._run, name="card", daemon=True).start()
 
     async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run blocking card work. When this is cancelled the work still ends with the card's next answer.
+        """Run blocking card work. When this is cancelled, what has begun still runs to its end.
 
-        Raises what `work` raises, and CardFault after ANSWER_S.
+        Raises what `work` raises, and CardFault after `answer_s`.
         """
         result: Future[T] = Future()
         self._work.put((result, lambda: work(*args, **kwargs)))
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(result), ANSWER_S)
+            async with asyncio.timeout(self._answer_s):  # not wait_for, which may lose a patient's "stop" to an answer
+                return await asyncio.wrap_future(result)
         except TimeoutError:
             self._mute = True
-            raise CardFault(f"no answer in {ANSWER_S:.0f} s") from None
+            raise CardFault(f"no answer in {self._answer_s:.0f} s") from None
 
     async def power_off(self) -> None:
         """End the session, after whatever is still running in it. That of a card that answers no more ends when it is
         lifted, or with this process; nobody waits for it."""
-        if self._mute:
-            self._work.put((Future(), self.session.close))
-        else:
-            with suppress(CardFault):
-                await asyncio.shield(self.do(self.session.close))
+        closed: Future[None] = Future()
+        self._work.put((closed, self.session.close))
         self._work.put(None)
+        if not self._mute:
+            await asyncio.wait({asyncio.wrap_future(closed)}, timeout=self._answer_s)
 
     def _run(self) -> None:
         while job := self._work.get():

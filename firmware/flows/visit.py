@@ -103,7 +103,8 @@ async def check_in(kiosk: Kiosk, outcome: Outcome) -> Done:
     """Card read, person confirmed, consents given, token on the terminal's disk. Raises Ended."""
     await kiosk.patient.show(ReadingCard())
     try:
-        card = Card(await asyncio.wait_for(kiosk.card_reader.connect(), ANSWER_S))
+        async with asyncio.timeout(ANSWER_S):
+            card = Card(await kiosk.card_reader.connect())
     except CardGone:
         raise Ended("card_removed", CardLifted()) from None
     except CardInUse:
@@ -179,7 +180,10 @@ async def ask_terminal(visit: Visit) -> tuple[Appointment, Standing]:
     except HostSilent:
         raise Ended("terminal_unreachable", CannotCheck()) from None
     if standing.certificate in (CertificateStatus.EXPIRED, CertificateStatus.REVOKED):
-        raise Ended(f"certificate_{standing.certificate.value}", CardProblem("006"))
+        raise Ended(
+            f"certificate_{standing.certificate.value}",
+            CardProblem("006", expired=standing.certificate is CertificateStatus.EXPIRED),
+        )
     return appointment, standing
 
 

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from board.contracts import KeyStore
+from firmware.token.certificate import load_certificate
 
 _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h; Python has no name for it."""
@@ -40,7 +41,7 @@ def paired_bridge(keys: KeyStore) -> str:
 
 def bridge_named_in(certificate: bytes) -> str:
     """Name of the bridge whose certificate (DER) this is, or "" where it names none."""
-    return _serial_number(x509.load_der_x509_certificate(certificate))
+    return _serial_number(load_certificate(certificate))
 
 
 def _serial_number(certificate: x509.Certificate) -> str:

@@ -16,6 +16,8 @@ class CardProblem:
 
     code: Literal["001", "002", "006"]
     """001 not readable, 002 not a My Number Card, 006 certificate revoked or expired."""
+    expired: bool = False
+    """With 006: it has expired, and was not revoked."""
 
     name: ClassVar[str] = "card_problem"
 
@@ -23,7 +25,7 @@ class CardProblem:
         page = Page(look, CARD)
         message = Message(
             care,
-            page.words(f"card_problem.title_{self.code}"),
+            page.words("card_problem.title_expired" if self.expired else f"card_problem.title_{self.code}"),
             page.words(f"card_problem.lead_{self.code}"),
             page.words(f"card_problem.hint_{self.code}"),
             page.words("card_problem.code", code=self.code),

@@ -87,6 +87,7 @@ SAMPLES: dict[str, Screen] = {
     "card_problem_001": CardProblem("001"),
     "card_problem_002": CardProblem("002"),
     "card_problem_006": CardProblem("006"),
+    "card_problem_006_expired": CardProblem("006", expired=True),
     "cannot_check": CannotCheck(),
     "still_there": StillThere(),
     "reception_called": ReceptionCalled(reached=True),

@@ -13,9 +13,8 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from cryptography import x509
-
 from firmware.token import cbor
+from firmware.token.certificate import load_certificate
 from firmware.token.refusal import Refusal, TokenRefused
 
 PROFILE: Final = "urn:face-card-reader:visit:1"
@@ -124,7 +123,7 @@ class Claims:
 
 def certificate_mac(facility_key: bytes, certificate: bytes) -> bytes:
     """HMAC-SHA-256 of a DER certificate's serial number under the facility's key (32 bytes). Raises ValueError."""
-    serial = x509.load_der_x509_certificate(certificate).serial_number
+    serial = load_certificate(certificate).serial_number
     return hmac.digest(facility_key, b"certificate serial|%x" % serial, "sha256")
 
 

@@ -8,13 +8,13 @@ import hashlib
 from collections.abc import Callable
 from typing import Final
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from firmware.token import cbor
+from firmware.token.certificate import load_certificate
 from firmware.token.claims import SHA_256, Claims, decode_claims, echoed, encode_claims
 from firmware.token.refusal import Refusal, TokenRefused
 
@@ -50,7 +50,7 @@ def verify_token(token: bytes, bridge_id: bytes, nonce: bytes, certificate_der: 
     protected, payload, signature = _parts(token)
     _check_header(cbor.decode(protected, TOKEN_CAP), hashlib.sha256(certificate_der).digest())
     try:
-        key = x509.load_der_x509_certificate(certificate_der).public_key()
+        key = load_certificate(certificate_der).public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         raise TokenRefused(Refusal.DEVICE_CERTIFICATE_MALFORMED) from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 
 from firmware.token import cbor, cv, tlv
 from firmware.token.anchors import TrustAnchors
+from firmware.token.certificate import load_certificate
 from firmware.token.claims import Method
 from firmware.token.refusal import Refusal, TokenRefused
 
@@ -119,7 +120,7 @@ def card_input(certificate: bytes, bound: bytes) -> bytes:
     SHA-384 of `binding`; what its chip will expect is not published. Raises TokenRefused for any other key.
     """
     try:
-        key = x509.load_der_x509_certificate(certificate).public_key()
+        key = load_certificate(certificate).public_key()
     except UnsupportedAlgorithm as error:
         raise TokenRefused(Refusal.KEY_UNSUPPORTED) from error
     except ValueError as error:
@@ -137,7 +138,7 @@ def verify_authentication_certificate(der: bytes, anchors: TrustAnchors) -> x509
     Raises TokenRefused.
     """
     try:
-        certificate = x509.load_der_x509_certificate(der)
+        certificate = load_certificate(der)
     except ValueError as error:
         raise TokenRefused(Refusal.CERTIFICATE_MALFORMED) from error
     if not any(_issued(anchor, certificate) for anchor in anchors.jpki) or _is_ca(certificate):

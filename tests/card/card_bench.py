@@ -129,7 +129,8 @@ class Laid:
     pin_allowed: bool
 
     async def session(self, *, extended: bool = False) -> CardSession:
-        return Guarded(await self.connect(), self.pin_allowed, extended)
+        session = await self.connect()
+        return Guarded(session, self.pin_allowed, extended and session.extended)
 
 
 class Rig:
@@ -169,7 +170,7 @@ class Rig:
 class PcscBench:
     rig: Rig
     closing: AsyncExitStack
-    reader: PcscReader = field(default_factory=lambda: PcscReader(READER))
+    reader: PcscReader = field(default_factory=lambda: PcscReader(READER, extended=True))
     placed: bool = False
 
     async def place_or_again(self, folder: Path) -> CardSession:

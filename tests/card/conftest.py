@@ -127,7 +127,7 @@ def laid(request: pytest.FixtureRequest) -> Iterator[Laid]:
 async def plugged(request: pytest.FixtureRequest) -> AsyncIterator[Laid]:
     """The card on the reader that --reader names."""
     config = request.config
-    reader = PcscReader(config.getoption("--reader"))
+    reader = PcscReader(config.getoption("--reader"), extended=True)
     async with AsyncExitStack() as closing:
         closing.push_async_callback(reader.close)
         await reader.check()

@@ -81,7 +81,7 @@ def every_kind() -> Iterator[Nonsense]:
         yield Nonsense(
             f"{byte.hex()} as data for ever", lambda right, byte=byte: byte * 251 + b"\x90\x00", lasting=True
         )
-    for at in range(12):  # tags and lengths of what is read
+    for at in range(16):  # tags and lengths of what is read
         for byte in map(bytes.fromhex, ("00", "01", "1F", "7F", "80", "81", "82", "83", "84", "FF")):
             yield Nonsense(f"{byte.hex()} at {at}", lambda right, at=at, byte=byte: changed(right, at, byte))
     for error in (CardGone(), CardFault("exchange failed")):

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -56,11 +57,18 @@ async def test_every_step_is_told_with_its_time_and_nothing_of_the_holder(rig, p
     assert "残り 3 回" in ran.line("暗証番号 / PIN")
     assert "RSA-2048" in ran.line("電子証明書") and "issuer believed" in ran.line("電子証明書")
     assert "残り 10 回" in ran.line("照合番号B / number B")
-    assert "known" in ran.line("券面の発行者")
+    assert "知っています / known" in ran.line("券面の発行者")
     assert all(re.match(r" *[\d.]+ ms  ", line) for line in ran.text.splitlines()[1:])
     certificate = x509.load_der_x509_certificate((holder.folder / "auth_cert.der").read_bytes())
     (common_name,) = [name.value for name in certificate.subject if name.rfc4514_attribute_name == "CN"]
-    for personal in (str(common_name), f"{certificate.serial_number:x}", holder.number_b, "19800217"):
+    last_day = certificate.not_valid_after_utc
+    dates = (
+        f"{last_day:%Y-%m-%d}",
+        f"{last_day:%Y%m%d}",
+        f"{last_day:%m-%d}",
+        str((last_day - datetime.now(UTC)).days),
+    )
+    for personal in (str(common_name), f"{certificate.serial_number:x}", holder.number_b, "19800217", *dates):
         assert personal.lower() not in ran.text.lower()
 
 
@@ -78,7 +86,10 @@ async def test_no_try_of_any_pin_is_spent(rig, persona):
         ("not_my_number_card", 1, "公的個人認証AP / JPKI", "this card has none"),
         ("damaged", 1, "電子証明書", "× read 000A: 6581 メモリの故障"),
         ("pin_locked", 0, "暗証番号 / PIN", "locked"),
-        ("expired_certificate", 0, "電子証明書", "期限切れ / expired"),
+        ("expired_certificate", 0, "電子証明書", "期限切れ / ended"),
+        ("ending_certificate", 0, "電子証明書", "3か月以内に期限切れ / ends within 3 months"),
+        ("no_pin", 0, "暗証番号 / PIN", "none: a card for face authentication only"),
+        ("next_generation", 0, "電子証明書", "ECDSA secp384r1, 有効 / valid"),
     ],
 )
 async def test_a_card_with_a_fault_is_read_as_far_as_it_goes(rig, persona, name, status, step, told):

@@ -180,7 +180,7 @@ async def test_restarted_daemon_is_found_again_by_the_same_reader(rig, reader, p
     session.close()
 
 
-async def test_reader_that_is_unplugged_and_plugged_again_is_found(rig, reader, persona):
+async def test_daemon_that_comes_back_without_its_reader_and_then_with_it_is_followed(rig, reader, persona):
     await rig.tray.place(str(persona("adult").folder))
     await reader.inserted()
     session = await reader.connect()
