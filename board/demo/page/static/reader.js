@@ -136,6 +136,7 @@ function hint() {
     card_forgotten: "hint_take_card",
     card_lifted: "hint_take_card",
     card_problem: "hint_take_card",
+    turn_card: "hint_turn",
     cannot_check: "hint_take_card",
   };
   return words.say(keys[screen] ?? "hint_touch", { pin });
