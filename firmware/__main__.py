@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import contextlib
 import ctypes
+import os
 import resource
 import signal
 import socket
@@ -101,23 +102,27 @@ def leave_no_core() -> None:
 
 def card(options: argparse.Namespace) -> int:
     """Read the card on a reader aloud."""
-    if options.photo is not None and options.photo.exists():
+    if options.photo is not None and os.path.lexists(options.photo):
         sys.exit(f"kiosk-reader: {options.photo} exists already: name a new file for the photo")
+    if options.photo is not None and not options.photo.parent.is_dir():
+        sys.exit(f"kiosk-reader: {options.photo.parent} is no folder")
     try:
         anchors = trusted(options.authority) if options.authority else None
+    except (OSError, ValueError) as error:
+        sys.exit(f"kiosk-reader: {options.authority}: {error}")
+    try:
         session = asyncio.run(connect_card(options))
     except ReaderAbsent as absent:
         sys.exit(f"kiosk-reader: {absent.advice}")
     except (CardGone, CardFault) as fault:
-        sys.exit(f"kiosk-reader: the card cannot be read: {fault or 'it was lifted'}")
-    except (OSError, ValueError) as error:
-        sys.exit(f"kiosk-reader: {options.authority}: {error}")
+        sys.exit(f"kiosk-reader: the card cannot be read: {str(fault) or 'it was lifted'}")
     except KeyboardInterrupt:
         return 1
     try:
         return read_card(session, anchors, trace=options.trace, photo=options.photo)
-    finally:
-        session.close()
+    except BrokenPipeError:  # whoever reads what is told has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 async def connect_card(options: argparse.Namespace) -> PcscSession:

@@ -126,7 +126,12 @@ class PcscSession:
                 if time.monotonic() > give_up:
                     raise
                 time.sleep(_RETRY_S)
-        self._card, protocol = answer[1:]
+        self._card, _ = answer[1:]
+        # a session that was killed may have left a PIN verified on a card that still lies there
+        result, protocol = scard.SCardReconnect(
+            self._card, scard.SCARD_SHARE_EXCLUSIVE, protocols, scard.SCARD_UNPOWER_CARD
+        )
+        check_result(result)
         self._pci = scard.SCARD_PCI_T1 if protocol == scard.SCARD_PROTOCOL_T1 else scard.SCARD_PCI_T0
 
 

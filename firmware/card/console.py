@@ -24,12 +24,12 @@ from firmware.card.atr import radio_of
 from firmware.card.face_ap import CardSurfaceAp, NumberBBlocked, NumberBWrong
 from firmware.card.jpki import Jpki, PinAbsent, PinBlocked
 from firmware.card.medium import CardDamaged, Medium, NotMyNumberCard
-from firmware.card.watched import Watched
+from firmware.card.watched import CardMute, Watched
 from firmware.token.anchors import TrustAnchors
 from firmware.token.certificate import load_certificate
 from firmware.token.cv import CvCertificate
 from firmware.token.evidence import verify_authentication_certificate, verify_card_key, verify_photo
-from firmware.token.refusal import TokenRefused
+from firmware.token.refusal import Refusal, TokenRefused
 
 CONFIRMATION: Final = "photo"
 """What is typed before a photo leaves the card."""
@@ -150,10 +150,14 @@ class Console:
             certificate = CvCertificate.parse(encoded)
         except ValueError:
             raise CardDamaged("parse 0004") from None
-        known = self.anchors is not None and certificate.issuer in [one.issuer for one in self.anchors.cv]
-        judged = (
-            ("知っています / known" if known else "知りません / unknown") if self.anchors else "未確認 / not judged"
-        )
+        judged = "未確認 / not judged"
+        if self.anchors is not None:
+            named = [anchor for anchor in self.anchors.cv if anchor.issuer == certificate.issuer]
+            if not named:
+                raise TokenRefused(Refusal.ISSUER_UNKNOWN)
+            if not any(certificate.signed_by(anchor.key()) for anchor in named):
+                raise TokenRefused(Refusal.ISSUER_FORGED)
+            judged = "信用できます / believed"
         return f"{len(encoded):,} byte, {_key(certificate.key)}, {certificate.issuer.hex()}: {judged}"
 
     def save_photo(self, file: Path) -> None:
@@ -173,7 +177,10 @@ class Console:
             print("中止しました / nothing was read", file=self.out)
             self.failed = True
             return
-        number_b = getpass.getpass("照合番号B（14桁） / number B, 14 digits: ").strip()
+        try:
+            number_b = getpass.getpass("照合番号B（14桁） / number B, 14 digits: ").strip()
+        except UnicodeDecodeError:
+            number_b = ""
         photos: list[bytes] = []
 
         def open_surface() -> str:
@@ -183,9 +190,14 @@ class Console:
             except ValueError:
                 self.failed = True
                 return "× 14桁ではありません。カードには送っていません / not 14 digits; nothing was sent"
-            if isinstance(answer, NumberBWrong | NumberBBlocked):
+            if isinstance(answer, NumberBWrong):
                 self.failed = True
-                return f"× 違います。残り {answer.tries_left} 回 / wrong or not tried, {answer.tries_left} tries left"
+                return f"× 違います。残り {answer.tries_left} 回 / wrong, {answer.tries_left} tries left"
+            if isinstance(answer, NumberBBlocked):
+                self.failed = True
+                return (
+                    f"× 残り {answer.tries_left} 回なので送っていません / not sent: only {answer.tries_left} tries left"
+                )
             surface = ap.surface()
             photos.append(surface.photo)
             if self.anchors is None:
@@ -194,6 +206,8 @@ class Console:
             key = verify_photo(ap.issuer_certificate(), *parts, self.anchors)
             challenge = secrets.token_bytes(32)
             verify_card_key(key, challenge, ap.sign_with_card_key(challenge))
+            if not surface.photo:
+                return "写真はありません。カードは本物です / no photo; the card is genuine"
             return f"{len(surface.photo):,} byte, 写真もカードも本物です / photo and card are genuine"
 
         self.step("写真 / photo", open_surface)
@@ -205,8 +219,9 @@ class Console:
 
 
 def read_card(session: CardSession, anchors: TrustAnchors | None, *, trace: bool, photo: Path | None) -> int:
-    """Read the card aloud on standard output; 0 if a visit could be served with it."""
-    console = Console(Watched(session, sys.stdout, trace=trace), sys.stdout, anchors)
+    """Read the card aloud on standard output, and power it off; 0 if every step went well."""
+    watched = Watched(session, sys.stdout, trace=trace)
+    console = Console(watched, sys.stdout, anchors)
     begun = time.perf_counter()
     try:
         console.read()
@@ -216,12 +231,17 @@ def read_card(session: CardSession, anchors: TrustAnchors | None, *, trace: bool
     except CardGone:
         print("× カードが離れました。もう一度置いてください / the card was lifted: place it again", file=sys.stdout)
         return 1
+    except CardMute:
+        print("× 答えがありません。カードを置き直してください / the card answers no more: place it again")
+        return 1
     except (KeyboardInterrupt, EOFError):
         print("\n中止しました / stopped")
         return 1
     except OSError as error:
         print(f"× {photo}: {error.strerror}", file=sys.stdout)
         return 1
+    finally:
+        watched.close()
     return 1 if console.failed else 0
 
 
@@ -253,7 +273,7 @@ def _term(left: timedelta) -> str:
 
 
 def _tries(left: int) -> str:
-    return f"残り {left} 回（1回も使っていません） / {left} tries left, none spent"
+    return f"残り {left} 回（この確認では減りません） / {left} tries left, asking spends none"
 
 
 def _signed(ap: CardSurfaceAp) -> str:

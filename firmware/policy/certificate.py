@@ -9,6 +9,9 @@ from functools import cache
 from firmware.policy.days import japanese_day
 from firmware.policy.table import Mark, read_table
 
+_NO_END = 253_370_764_800
+"""1 January 9999: certificates without an end say the last second of that year (RFC 5280 section 4.1.2.5)."""
+
 
 class Phase(StrEnum):
     """Where a day lies in the life of a certificate."""
@@ -44,7 +47,7 @@ def certificate_phase(ends_at: int, now: int) -> Phase:
     The end is a moment; the months around it are calendar months, counted in days as Japan has them: a certificate
     that ends on 31 May is ending from 28 February on, and of use up to and including 31 August.
     """
-    today, last_day = japanese_day(now), japanese_day(ends_at)
+    today, last_day = japanese_day(now), japanese_day(min(ends_at, _NO_END))
     rule = certificate_rule(today)
     if now <= ends_at:
         near = rule is not None and today >= _months_later(last_day, -rule.months_before)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,10 @@ import pytest
 from card_bench import presented
 from cryptography import x509
 
+from board.sim.card.applications import NUMBER_B, SURFACE_AID
+from board.sim.card.authority import Authority
+from board.sim.card.data import COUNTERS
+from board.sim.card.files import Counters
 from board.sim.card.vpcd import PORT
 from firmware.card.atr import Radio, radio_of
 from firmware.card.watched import masked
@@ -57,7 +62,7 @@ async def test_every_step_is_told_with_its_time_and_nothing_of_the_holder(rig, p
     assert "残り 3 回" in ran.line("暗証番号 / PIN")
     assert "RSA-2048" in ran.line("電子証明書") and "issuer believed" in ran.line("電子証明書")
     assert "残り 10 回" in ran.line("照合番号B / number B")
-    assert "知っています / known" in ran.line("券面の発行者")
+    assert "信用できます / believed" in ran.line("券面の発行者")
     assert all(re.match(r" *[\d.]+ ms  ", line) for line in ran.text.splitlines()[1:])
     certificate = x509.load_der_x509_certificate((holder.folder / "auth_cert.der").read_bytes())
     (common_name,) = [name.value for name in certificate.subject if name.rfc4514_attribute_name == "CN"]
@@ -145,6 +150,35 @@ async def test_a_card_lifted_in_the_middle_is_told_and_ends(rig, persona):
         ran.text.splitlines()[-1]
         == "× カードが離れました。もう一度置いてください / the card was lifted: place it again"
     )
+
+
+async def test_a_card_that_falls_silent_is_told_and_keeps_nobody(rig, persona):
+    await rig.tray.place(str(persona("adult").folder))
+    await rig.tray.mute_after_commands(3)
+    ran = await card_read()
+    await rig.tray.lift()
+    assert ran.status == 1
+    assert ran.text.splitlines()[-1].endswith("the card answers no more: place it again")
+
+
+async def test_number_b_with_few_tries_left_is_not_sent(rig, persona, tmp_path):
+    holder = persona("adult")
+    Counters(holder.folder / COUNTERS).set(SURFACE_AID, NUMBER_B, 3)
+    await rig.tray.place(str(holder.folder))
+    ran = await card_read("--photo", tmp_path / "photo.jp2", typed=f"photo\n{holder.number_b}\n")
+    assert "not sent: only 3 tries left" in ran.line("写真 / photo")
+    assert not presented(rig.trace_file.read_text("utf-8").splitlines())
+
+
+async def test_an_issuer_that_nobody_vouches_for_is_not_called_known(rig, persona, issued, tmp_path):
+    await rig.tray.place(str(persona("adult").folder))
+    authority = tmp_path / "authority"
+    shutil.copytree(issued.cards.parent / "authority", authority)
+    Authority.create().save(tmp_path / "another")
+    shutil.copy(tmp_path / "another" / "cv_ca.json", authority)
+    ran = await card_read("--authority", authority)
+    assert "not believed: issuer_forged" in ran.line("券面の発行者")
+    assert ran.status == 1
 
 
 async def test_a_card_that_another_program_holds_is_told(rig, reader, persona):

@@ -1,6 +1,7 @@
 """Cards and daemons that come and go, seen through PcscReader on the real pcscd."""
 
 import asyncio
+import sys
 
 import pytest
 from card_bench import READER
@@ -10,6 +11,15 @@ from board.linux.pcsc import PcscReader
 from board.sim.pcscd import PcscDaemon
 from firmware.card.face_ap import CardSurfaceAp, NumberBOk
 from firmware.card.jpki import Jpki, PinOk, PinReady
+from firmware.card.medium import CardDamaged
+
+VERIFY_AND_DIE = f"""
+import os, signal
+from board.linux.pcsc import PcscSession
+from firmware.card.jpki import Jpki, PinOk
+assert Jpki(PcscSession("{READER} 00 00", extended=False)).verify_pin(bytearray(b"1234")) == PinOk()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -72,6 +82,20 @@ async def test_card_lifted_at_the_signature_is_gone(rig, reader, persona):
 async def test_connecting_to_an_empty_tray_means_card_gone(reader):
     with pytest.raises(CardGone):
         await reader.connect()
+
+
+async def test_a_pin_that_a_killed_program_left_verified_is_forgotten_by_the_next_session(rig, reader, persona):
+    holder = persona("adult")
+    await rig.tray.place(str(holder.folder))
+    await reader.inserted()
+    (await reader.connect()).close()
+    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", VERIFY_AND_DIE)
+    assert await killed.wait() == -9
+    session = await reader.connect()
+    with pytest.raises(CardDamaged) as closed:
+        Jpki(session).sign(b"\x30" * 51)
+    assert closed.value.sw == 0x6982
+    session.close()
 
 
 async def test_session_is_exclusive(rig, reader, persona):

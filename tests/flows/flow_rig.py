@@ -194,6 +194,8 @@ class FlowRig:
         self._face = face
         self._anchors = anchors
         self._tasks: list[asyncio.Task[Any]] = []
+        self._parts: list[DockDisplay | DockTouch | DockKeypad] = []
+        self._pipes: list[Pipe] = []
         self._changed = asyncio.Event()
         self.visit: asyncio.Task[Outcome] | None = None
 
@@ -202,12 +204,15 @@ class FlowRig:
         self.dock.on_show = self._saw
         socket_file = self._folder / "dock"
         ours, theirs = socket.socketpair()
-        terminal, caller = await Pipe.over(ours), Caller(await Pipe.over(theirs))
+        terminal, asking = await Pipe.over(ours), await Pipe.over(theirs)
+        caller = Caller(asking)
         host = Host(caller)
         display = await DockDisplay.connect(socket_file, LOOK.size)
         touch, keypad = await DockTouch.connect(socket_file), await DockKeypad.connect(socket_file)
         patient = Patient(display, touch, keypad, host, LOOK, self.patience)
         kiosk = Kiosk(patient, self.tray, DockCardFace(socket_file), self.lamp, self._face, host, self._anchors)
+        self._parts = [display, touch, keypad]
+        self._pipes = [terminal, asking]
         self._run(answer_calls(terminal, self.terminal.answer), caller.run(), patient.run())
         self.visit = asyncio.create_task(receive_patient(kiosk))
 
@@ -226,6 +231,11 @@ class FlowRig:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        for part in self._parts:
+            await part.close()
+        for pipe in self._pipes:
+            pipe.close()
+        self._parts, self._pipes = [], []
 
     def place(
         self,
