@@ -1,6 +1,6 @@
 """The months around the end of a card's certificate."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
@@ -59,6 +59,10 @@ def test_before_the_rule_a_certificate_runs_and_then_is_over() -> None:
     ends = datetime(2024, 6, 30, 23, 59, 59, tzinfo=JST)
     assert [phase_on(date(2024, 6, 30), ends), phase_on(date(2024, 7, 1), ends)] == [Phase.RUNNING, Phase.OVER]
     assert certificate_rule(FIRST_DAY - timedelta(days=1)) is None
+
+
+def test_a_certificate_without_an_end_runs() -> None:
+    assert phase_on(date(2026, 11, 25), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)) is Phase.RUNNING
 
 
 def test_the_rule_keeps_its_mark_and_source() -> None:
