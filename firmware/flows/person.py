@@ -21,13 +21,13 @@ from firmware.screens.no_pin import NoPin
 from firmware.screens.pin_locked import PinLocked
 from firmware.screens.reading_card import ReadingCard
 from firmware.screens.turn_card import TurnCard
+from firmware.token.certificate import load_certificate
 from firmware.token.claims import Method
 from firmware.token.evidence import (
     Evidence,
     FaceEvidence,
     PinEvidence,
     card_input,
-    verify_authentication_certificate,
     verify_card_key,
     verify_photo,
     verify_pin_signature,
@@ -83,7 +83,7 @@ class PinProof:
 
     async def evidence(self, visit: Visit, bound: bytes) -> Evidence:
         try:
-            certificate = verify_authentication_certificate(visit.certificate, visit.kiosk.anchors)
+            certificate = load_certificate(visit.certificate)  # its issuer was judged when it was read
             signature = await visit.card.do(self.jpki.sign, card_input(visit.certificate, bound))
             verify_pin_signature(certificate, bound, signature)
         except TokenRefused as refused:
