@@ -74,7 +74,7 @@ portraits: folder system .venv/.installed ## Fetch the demo's public-domain port
 lock: folder ## Pin the requirements anew, with hashes
 	@$(SYSTEM_PYTHON) -m venv build/lock
 	@build/lock/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	for set in requirements-build requirements requirements-dev; do \
+	for set in requirements-build requirements requirements-dev requirements-oracle; do \
 		build/lock/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header \
 			-o $$set.txt $$set.in; \
 	done
