@@ -9,14 +9,16 @@ _LONGEST = 254
 def encode(data: bytes) -> bytes:
     """`data` without zero bytes: at most one byte in 254, and one more, longer."""
     out = bytearray()
+    ends_full = False
     for run in data.split(b"\0"):
+        ends_full = len(run) > 0 and len(run) % _LONGEST == 0
         while len(run) >= _LONGEST:
             out.append(_LONGEST + 1)
             out += run[:_LONGEST]
             run = run[_LONGEST:]
         out.append(len(run) + 1)
         out += run
-    return bytes(out)
+    return bytes(out[:-1] if ends_full else out)  # a full block stands for no zero, so none need be taken off it
 
 
 def decode(data: bytes) -> bytes | None:

@@ -14,7 +14,19 @@ A frame begins with a zero too, so that noise before it costs nothing but itself
 import binascii
 import struct
 
-from firmware.wire import cobs
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Codec(Protocol):
+        """Consistent Overhead Byte Stuffing: `firmware.wire.cobs` is one."""
+
+        def encode(self, data: bytes) -> bytes:
+            """`data` without zero bytes, in the encoding's shortest form."""
+
+        def decode(self, data: bytes) -> bytes | None:
+            """What `encode` was given, or None where `data` is no such encoding."""
+
 
 VERSION = 1
 MAX_PAYLOAD = 1000
@@ -35,7 +47,9 @@ _FROM_HOST = 0x80
 _HEADER = ">BBIH"
 _HEADER_SIZE = struct.calcsize(_HEADER)
 _CRC_SIZE = 4
-_MAX_ENCODED = len(cobs.encode(b"\1" * (_HEADER_SIZE + MAX_PAYLOAD + _CRC_SIZE)))
+_MAX_RAW = _HEADER_SIZE + MAX_PAYLOAD + _CRC_SIZE
+_MAX_ENCODED = _MAX_RAW + _MAX_RAW // 254 + 1
+"""Longest frame between its zeros: COBS adds a byte for each 254, and one."""
 
 
 class Frame:
@@ -48,18 +62,18 @@ class Frame:
         self.sequence = sequence
         self.payload = payload
 
-    def encode(self) -> bytes:
+    def encode(self, codec: "Codec") -> bytes:
         """The frame as it goes onto the line."""
         kind = self.kind | _FROM_HOST if self.from_host else self.kind
         body = struct.pack(_HEADER, VERSION, kind, self.connection, self.sequence) + self.payload
-        return b"\0" + cobs.encode(body + struct.pack(">I", binascii.crc32(body))) + b"\0"
+        return b"\0" + codec.encode(body + struct.pack(">I", binascii.crc32(body))) + b"\0"
 
 
-def decode(encoded: bytes) -> Frame | None:
+def decode(encoded: bytes, codec: "Codec") -> Frame | None:
     """The frame between two zeros, or None where it is damaged, too long or of another version."""
     if len(encoded) > _MAX_ENCODED:
         return None
-    raw = cobs.decode(encoded)
+    raw = codec.decode(encoded)
     if raw is None or len(raw) < _HEADER_SIZE + _CRC_SIZE:
         return None
     body = raw[:-_CRC_SIZE]
@@ -75,12 +89,13 @@ def decode(encoded: bytes) -> Frame | None:
 class Deframer:
     """Cuts what arrives into frames; forgets what is none."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: "Codec") -> None:
+        self._codec = codec
         self._part = b""
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that are complete now. Keeps at most one frame's length of an incomplete one."""
         *whole, rest = (self._part + data).split(b"\0")
         self._part = rest[: _MAX_ENCODED + 1]  # one byte too many marks a frame as too long, whatever follows
-        frames = [decode(piece) for piece in whole if piece]
+        frames = [decode(piece, self._codec) for piece in whole if piece]
         return [frame for frame in frames if frame is not None]
