@@ -49,6 +49,7 @@ _GROUNDS: Final = {
         Refusal.DEVICE_CERTIFICATE_MALFORMED,
         Refusal.DEVICE_CERTIFICATE_NOT_NAMED,
         Refusal.DEVICE_CERTIFICATE_UNTRUSTED,
+        Refusal.DEVICE_REVOKED,
         Refusal.DEVICE_MISMATCH,
         Refusal.SIGNATURE,
         Refusal.AUDIENCE,

@@ -10,16 +10,23 @@ class Refusal(StrEnum):
     TOO_LARGE = "too_large"
     MALFORMED = "malformed"
     NOT_DETERMINISTIC = "not_deterministic"
+    DUPLICATE_KEY = "duplicate_key"
+    INDEFINITE_LENGTH = "indefinite_length"
+    TRAILING_BYTES = "trailing_bytes"
     NOT_COSE_SIGN1 = "not_cose_sign1"
     ALGORITHM = "algorithm"
     CRITICAL_HEADER = "critical_header"
     UNKNOWN_HEADER = "unknown_header"
     UNPROTECTED_HEADER = "unprotected_header"
+    # the sealed record that both travel in: RFC 9180
+    RECORD_UNREADABLE = "record_unreadable"
     # the reader that signed
     DEVICE_CERTIFICATE_MALFORMED = "device_certificate_malformed"
     DEVICE_CERTIFICATE_NOT_NAMED = "device_certificate_not_named"
     DEVICE_CERTIFICATE_UNTRUSTED = "device_certificate_untrusted"
     DEVICE_CERTIFICATE_EXPIRED = "device_certificate_expired"
+    DEVICE_REVOKED = "device_revoked"
+    """The reader's certificate is on the denylist."""
     DEVICE_MISMATCH = "device_mismatch"
     SIGNATURE = "signature"
     # claims: RFC 8392, RFC 9711
