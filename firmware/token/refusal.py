@@ -6,6 +6,8 @@ from enum import StrEnum
 class Refusal(StrEnum):
     """One value per reason; the text travels in the receipt and in event logs."""
 
+    # the sealed record: RFC 9180
+    RECORD_UNREADABLE = "record_unreadable"
     # encoding: RFC 8949, RFC 9052
     TOO_LARGE = "too_large"
     MALFORMED = "malformed"
@@ -18,8 +20,6 @@ class Refusal(StrEnum):
     CRITICAL_HEADER = "critical_header"
     UNKNOWN_HEADER = "unknown_header"
     UNPROTECTED_HEADER = "unprotected_header"
-    # the sealed record that both travel in: RFC 9180
-    RECORD_UNREADABLE = "record_unreadable"
     # the reader that signed
     DEVICE_CERTIFICATE_MALFORMED = "device_certificate_malformed"
     DEVICE_CERTIFICATE_NOT_NAMED = "device_certificate_not_named"
