@@ -17,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from firmware.wire.frame import Codec
+
 RETRY_MS = 50
 """An unanswered frame is sent again after this long; then twice as long, up to RETRY_MAX_MS."""
 RETRY_MAX_MS = 400
@@ -30,6 +32,11 @@ REOPEN_MS = 100
 """The host waits this long after a loss before it opens anew;"""
 REFUSED_MS = 2000
 """this long where one end did not accept the other."""
+
+SESSION = 1
+"""Purposes of a connection: TLS with messages in it,"""
+PAIRING = 2
+"""or the steps that give a reader its identity (`enrolment`)."""
 
 CONNECTED = 1
 RECEIVED = 2
@@ -45,23 +52,32 @@ REPLACED = 3
 REFUSED = 4
 """the other end did not accept who this end is,"""
 BROKEN = 5
-"""what was sent breaks the protocol above."""
+"""what was sent breaks the protocol above,"""
+UNPAIRED = 6
+"""a session was asked of a reader that is not paired,"""
+PAIRED = 7
+"""or pairing of one that is."""
+_OTHER_PURPOSE = {PAIRING: UNPAIRED, SESSION: PAIRED}
+"""Why a reader that serves a purpose does not serve another."""
 
 
 class Channel:
     """One end of the stream. Call `start`, then `feed` and `tick`; write `output` to the line after every call."""
 
-    def __init__(self, host: bool, urandom: "Callable[[int], bytes]") -> None:
+    def __init__(self, host: bool, urandom: "Callable[[int], bytes]", purpose: int, codec: "Codec") -> None:
+        """`purpose`: what a host opens a connection for, what a reader serves. `codec`: see `frame`."""
         self._host = host
         self._urandom = urandom
-        self._deframer = Deframer()
+        self._purpose = purpose
+        self._codec = codec
+        self._deframer = Deframer(codec)
         self._output = b""
         self._forget()
         self._retry_at: int | None = None
 
     def start(self, now: int) -> None:
         """The line has been (re)opened: nothing from before counts. The host begins to open."""
-        self._deframer = Deframer()
+        self._deframer = Deframer(self._codec)
         self._output = b""
         self._forget()
         self._retry_at = now if self._host else None
@@ -139,7 +155,7 @@ class Channel:
 
     def _end(self, reason: int, now: int) -> None:
         self._forget()
-        pause = REFUSED_MS if reason == REFUSED else REOPEN_MS
+        pause = REFUSED_MS if reason in (REFUSED, UNPAIRED, PAIRED) else REOPEN_MS
         self._retry_at = now + pause if self._host else None
 
     def _lose(self, reason: int, now: int, events: list[tuple[int, bytes, int]]) -> None:
@@ -149,7 +165,7 @@ class Channel:
     def _open(self, now: int) -> None:
         if not self._opening:
             self._opening = self._half()
-        self._emit(frame.OPEN, self._opening, 0, b"")
+        self._emit(frame.OPEN, self._opening, 0, bytes([self._purpose]))
         self._wait = min(self._wait * 2, RETRY_MAX_MS)
         self._retry_at = now + self._wait
 
@@ -169,6 +185,9 @@ class Channel:
             if opening and one.connection == self._opening and len(one.payload) == 4:
                 self._answer = one.payload
                 self._begin(now, events)
+        elif not self._connected and self._opening and one.connection == self._opening:
+            if one.kind == frame.RESET and one.payload in (bytes([UNPAIRED]), bytes([PAIRED])):
+                self._lose(one.payload[0], now, events)
         elif not self._connected or one.connection != self._connection:
             if one.kind == frame.DATA and not self._host:
                 self._emit(frame.RESET, one.connection, 0, bytes([UNKNOWN]))
@@ -177,6 +196,9 @@ class Channel:
             self._receive_connected(one, now, events)
 
     def _receive_open(self, one: Frame, now: int, events: list[tuple[int, bytes, int]]) -> None:
+        if one.payload != bytes([self._purpose]):
+            self._emit(frame.RESET, one.connection, 0, bytes([_OTHER_PURPOSE[self._purpose]]))
+            return
         if not self._connected or one.connection != self._opening:
             if self._connected:
                 self._lose(REPLACED, now, events)
@@ -222,7 +244,7 @@ class Channel:
         self._wait = min(self._wait * 2, RETRY_MAX_MS)
 
     def _emit(self, kind: int, connection: int, sequence: int, payload: bytes) -> None:
-        self._output += Frame(kind, self._host, connection, sequence, payload).encode()
+        self._output += Frame(kind, self._host, connection, sequence, payload).encode(self._codec)
 
     def _half(self) -> int:
         """A random half of an id, never 0, which stands for none."""

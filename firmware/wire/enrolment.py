@@ -1,62 +1,192 @@
-"""What a reader hands the host at pairing: a request for a local identity, vouched for by its maker's.
+"""How a reader gets its local identity (LDevID) from a host: the steps on a connection of purpose PAIRING.
 
-Body: DER certificate request (RFC 2986), ES256 signature by the maker's key (IDevID, IEEE 802.1AR) over `proof`,
-DER certificates of that key, IDevID first. Byte strings with 2-byte lengths.
+Nothing in them is secret, so they need no TLS: what counts is signed, and people compare a code. The host commits to
+its nonce before it sees the reader's, so that somebody on the cable has one try in a million at two equal codes.
+
+The messages have the header of `firmware.wire.messages`, request id 0.
 """
 
+import hashlib
 import struct
 
-MAX_REQUEST = 4096
-MAX_CERTIFICATE = 4096
-MAX_CHAIN = 4
+from firmware.wire.channel import BROKEN, CONNECTED, LOST, RECEIVED
+from firmware.wire.messages import Malformed, Messages, exactly, pack, pack_bytes, text, unpack_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.wire.channel import Channel
+
+HELLO = 1
+"""Host: certificate of its authority, commitment to its nonce."""
+IDENTITY = 2
+"""Reader: certificates of its maker's identity (IDevID first), certificate request (RFC 2986), nonce."""
+REVEAL = 3
+"""Host: its nonce. Now both know the code."""
+PROOF = 4
+"""Reader: signature by the maker's key, ES256, over `signed`."""
+ISSUED = 5
+"""Host, once the codes have been compared: the local identity."""
+DONE = 6
+"""Reader: it has the local identity on its disk."""
+REFUSED = 7
+"""Either: the reason, and the end."""
+
+NONCE_SIZE = 32
 SIGNATURE_SIZE = 64
-MAX_SIZE = 2 + MAX_REQUEST + SIGNATURE_SIZE + 1 + MAX_CHAIN * (2 + MAX_CERTIFICATE)
+MAX_CERTIFICATE = 4096
+MAX_REQUEST = 4096
+MAX_CHAIN = 4
+MAX_REASON = 64
+CODE_DIGITS = 6
 
-_DOMAIN = b"face card reader: request for a local identity, 1\0"
+STEP_MS = 10000
+"""How long either end waits for a step that needs nobody's hand;"""
+HAND_MS = 300000
+"""for one that does: the code typed at the host, the button touched on the reader."""
+
+CAPS = {
+    HELLO: 2 + MAX_CERTIFICATE + NONCE_SIZE,
+    IDENTITY: 1 + (MAX_CHAIN + 1) * (2 + MAX_CERTIFICATE) + NONCE_SIZE,
+    REVEAL: NONCE_SIZE,
+    PROOF: SIGNATURE_SIZE,
+    ISSUED: MAX_CERTIFICATE,
+    DONE: 0,
+    REFUSED: MAX_REASON,
+}
+"""Largest body of each kind, bytes."""
+
+_COMMITMENT = b"face card reader: pairing, commitment, 1\0"
+_TRANSCRIPT = b"face card reader: pairing, transcript, 1\0"
+_PROOF = b"face card reader: pairing, proof, 1\0"
+_CODE = b"face card reader: pairing, code, 1\0"
 
 
-class MalformedRequest(Exception):
-    """These bytes are no such request."""
+class Steps:
+    """The steps on a channel. Same life as a channel: after each call write `output`.
+
+    An event is (kind, step, body): CONNECTED, RECEIVED with a step of CAPS, or LOST with the channel's reason in place
+    of the step.
+    """
+
+    def __init__(self, channel: "Channel") -> None:
+        """`channel`: of purpose PAIRING."""
+        self._channel = channel
+        self._messages = Messages(CAPS)
+
+    def start(self, now: int) -> None:
+        """The line has been (re)opened."""
+        self._channel.start(now)
+
+    def feed(self, data: bytes, now: int) -> list[tuple[int, int, bytes]]:
+        """Bytes from the line; returns what happened."""
+        return self._follow(self._channel.feed(data, now), now)
+
+    def tick(self, now: int) -> list[tuple[int, int, bytes]]:
+        """To be called at `due` at the latest; returns what happened."""
+        return self._follow(self._channel.tick(now), now)
+
+    def due(self) -> int | None:
+        """When `tick` must be called next, in milliseconds."""
+        return self._channel.due()
+
+    def output(self) -> bytes:
+        """What must be written to the line now; given once."""
+        return self._channel.output()
+
+    def send(self, step: int, body: bytes, now: int) -> None:
+        """Send one step. Raises Malformed beyond its cap."""
+        self._channel.send(pack(step, 0, body, CAPS), now)
+
+    def _follow(self, events: list[tuple[int, bytes, int]], now: int) -> list[tuple[int, int, bytes]]:
+        happened = []
+        for kind, data, reason in events:
+            if kind == CONNECTED:
+                self._messages = Messages(CAPS)
+                happened.append((CONNECTED, 0, b""))
+            elif kind == LOST:
+                happened.append((LOST, reason, b""))
+            else:
+                try:
+                    found = self._messages.feed(data)
+                except Malformed:
+                    self._channel.drop(BROKEN, now)
+                    happened.append((LOST, BROKEN, b""))
+                    break
+                for step, _, body in found:
+                    happened.append((RECEIVED, step, body))
+        return happened
 
 
-def proof(csr: bytes) -> bytes:
-    """What the maker's key signs for a certificate request."""
-    return _DOMAIN + csr
+def commitment(host_nonce: bytes) -> bytes:
+    """What HELLO gives of the host's nonce, 32 bytes."""
+    return _sha256(_COMMITMENT + host_nonce)
 
 
-def pack_request(csr: bytes, signature: bytes, chain: list[bytes]) -> bytes:
-    """The file that travels to the host. `signature`: r then s, 64 bytes."""
-    out = struct.pack(">H", len(csr)) + csr + signature + struct.pack(">B", len(chain))
+def transcript(authority: bytes, idevid: bytes, request: bytes, host_nonce: bytes, reader_nonce: bytes) -> bytes:
+    """Everything that both ends must have seen alike, 32 bytes. Certificates and request in DER."""
+    pieces = _sha256(authority) + _sha256(idevid) + _sha256(request)
+    return _sha256(_TRANSCRIPT + pieces + host_nonce + reader_nonce)
+
+
+def signed(transcript: bytes) -> bytes:
+    """What the maker's key signs."""
+    return _PROOF + transcript
+
+
+def code(transcript: bytes) -> str:
+    """Six digits for people to compare."""
+    number = int.from_bytes(_sha256(_CODE + transcript)[:8], "big") % 10**CODE_DIGITS
+    return f"{number:06d}"
+
+
+def pack_hello(authority: bytes, commitment: bytes) -> bytes:
+    """Body of HELLO."""
+    return pack_bytes(authority, MAX_CERTIFICATE) + commitment
+
+
+def unpack_hello(body: bytes) -> tuple[bytes, bytes]:
+    """Certificate of the authority, commitment. Raises Malformed."""
+    authority, rest = unpack_bytes(body, MAX_CERTIFICATE)
+    return authority, exactly(rest, NONCE_SIZE)
+
+
+def pack_identity(chain: list[bytes], request: bytes, nonce: bytes) -> bytes:
+    """Body of IDENTITY. Raises Malformed."""
+    if not 1 <= len(chain) <= MAX_CHAIN:
+        raise Malformed(f"chain of {len(chain)}")
+    out = struct.pack(">B", len(chain))
     for certificate in chain:
-        out += struct.pack(">H", len(certificate)) + certificate
-    return out
+        out += pack_bytes(certificate, MAX_CERTIFICATE)
+    return out + pack_bytes(request, MAX_REQUEST) + nonce
 
 
-def unpack_request(data: bytes) -> tuple[bytes, bytes, list[bytes]]:
-    """Certificate request, signature, chain. Raises MalformedRequest."""
-    if len(data) > MAX_SIZE:
-        raise MalformedRequest(f"{len(data)} bytes")
-    csr, at = _field(data, 0, MAX_REQUEST)
-    signature = data[at : at + SIGNATURE_SIZE]
-    at += SIGNATURE_SIZE
-    if at >= len(data) or not 1 <= data[at] <= MAX_CHAIN:
-        raise MalformedRequest("chain")
+def unpack_identity(body: bytes) -> tuple[list[bytes], bytes, bytes]:
+    """Chain, certificate request, nonce. Raises Malformed."""
+    if not body or not 1 <= body[0] <= MAX_CHAIN:
+        raise Malformed("chain")
     chain = []
-    count = data[at]
-    at += 1
-    for _ in range(count):
-        certificate, at = _field(data, at, MAX_CERTIFICATE)
+    rest = body[1:]
+    for _ in range(body[0]):
+        certificate, rest = unpack_bytes(rest, MAX_CERTIFICATE)
         chain.append(certificate)
-    if at != len(data):
-        raise MalformedRequest(f"{len(data) - at} bytes too many")
-    return csr, signature, chain
+    request, rest = unpack_bytes(rest, MAX_REQUEST)
+    return chain, request, exactly(rest, NONCE_SIZE)
 
 
-def _field(data: bytes, at: int, cap: int) -> tuple[bytes, int]:
-    if at + 2 > len(data):
-        raise MalformedRequest("cut short")
-    (length,) = struct.unpack(">H", data[at : at + 2])
-    end = at + 2 + length
-    if length > cap or end > len(data):
-        raise MalformedRequest(f"field of {length} bytes")
-    return data[at + 2 : end], end
+def unpack_nonce(body: bytes) -> bytes:
+    """Body of REVEAL. Raises Malformed."""
+    return exactly(body, NONCE_SIZE)
+
+
+def unpack_signature(body: bytes) -> bytes:
+    """Body of PROOF: r then s. Raises Malformed."""
+    return exactly(body, SIGNATURE_SIZE)
+
+
+def unpack_reason(body: bytes) -> str:
+    """Body of REFUSED. Raises Malformed."""
+    return text(body)
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
