@@ -74,7 +74,7 @@ def decode(encoded: bytes, codec: "Codec") -> Frame | None:
     if len(encoded) > _MAX_ENCODED:
         return None
     raw = codec.decode(encoded)
-    if raw is None or len(raw) < _HEADER_SIZE + _CRC_SIZE:
+    if raw is None or not _HEADER_SIZE + _CRC_SIZE <= len(raw) <= _MAX_RAW:
         return None
     body = raw[:-_CRC_SIZE]
     if struct.unpack(">I", raw[-_CRC_SIZE:])[0] != binascii.crc32(body):
