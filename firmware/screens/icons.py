@@ -156,6 +156,18 @@ def _card_over_tray(canvas: Canvas, square: Box) -> Sheet:
     return sheet
 
 
+def cable(canvas: Canvas, square: Box) -> None:
+    """A plug on its way into its socket."""
+    sheet = Sheet(canvas, square)
+    sheet.line((2, 50), (22, 50), width=6)
+    sheet.panel(20, 34, 44, 66, TINT, TEAL, width=3)
+    sheet.line((44, 43), (56, 43), width=5)
+    sheet.line((44, 57), (56, 57), width=5)
+    sheet.panel(68, 28, 96, 72, TINT, TEAL, width=3)
+    sheet.line((68, 43), (78, 43), width=5)
+    sheet.line((68, 57), (78, 57), width=5)
+
+
 def face_in(colour: str, ground: str) -> Icon:
     """A face between the corners of a frame, in one colour."""
 

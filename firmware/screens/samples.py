@@ -23,11 +23,14 @@ from firmware.screens.look import DEMO_FOOTER, Language, Look
 from firmware.screens.look_at_camera import LookAtCamera
 from firmware.screens.no_pin import NoPin
 from firmware.screens.out_of_order import OutOfOrder
+from firmware.screens.pair_reader import PairReader
+from firmware.screens.pairing_code import PairingCode
 from firmware.screens.pin_locked import PinLocked
 from firmware.screens.place_card import PlaceCard
 from firmware.screens.reading_card import ReadingCard
 from firmware.screens.reception_called import ReceptionCalled
 from firmware.screens.still_there import StillThere
+from firmware.screens.terminal_away import TerminalAway
 from firmware.screens.turn_card import TurnCard
 from firmware.screens.waiting_for_terminal import WaitingForTerminal
 
@@ -89,6 +92,10 @@ SAMPLES: dict[str, Screen] = {
     "card_problem_006": CardProblem("006"),
     "card_problem_006_expired": CardProblem("006", expired=True),
     "cannot_check": CannotCheck(),
+    "terminal_away": TerminalAway(),
+    "pair_reader": PairReader("SIM-0001"),
+    "pair_reader_failed": PairReader("SIM-0001", failed=True),
+    "pairing_code": PairingCode("042917", "SIM-0001"),
     "still_there": StillThere(),
     "reception_called": ReceptionCalled(reached=True),
     "reception_called_missed": ReceptionCalled(reached=False),
