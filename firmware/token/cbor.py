@@ -11,6 +11,7 @@ Value = bool | int | bytes | str | Sequence["Value"] | Mapping[int, "Value"] | M
 
 _DEPTH = 6
 _BOOLEANS = (20, 21)
+_INDEFINITE = 31
 
 
 def encode(value: Value) -> bytes:
@@ -21,15 +22,18 @@ def encode(value: Value) -> bytes:
 def decode(data: bytes, cap: int) -> Value:
     """Decode at most `cap` bytes that must be the deterministic encoding of one value.
 
-    Raises TokenRefused: TOO_LARGE, MALFORMED, NOT_DETERMINISTIC (also for trailing bytes).
+    Raises TokenRefused: TOO_LARGE, INDEFINITE_LENGTH, TRAILING_BYTES, DUPLICATE_KEY; MALFORMED for what else is no
+    `Value`, NOT_DETERMINISTIC for another encoding of one.
     """
     if len(data) > cap:
         raise TokenRefused(Refusal.TOO_LARGE)
     _refuse_foreign(data)
     try:
-        value: Value = cbor2.loads(data, max_depth=_DEPTH, allow_indefinite=False, allow_duplicate_keys=False)
+        value = _load(data, duplicates=False)
         again = encode(value)
-    except (cbor2.CBORDecodeError, TypeError, OverflowError) as error:
+    except cbor2.CBORDecodeError as error:
+        raise TokenRefused(_why_unreadable(data)) from error
+    except (TypeError, OverflowError) as error:
         raise TokenRefused(Refusal.MALFORMED) from error
     if again != data:
         raise TokenRefused(Refusal.NOT_DETERMINISTIC)
@@ -37,13 +41,16 @@ def decode(data: bytes, cap: int) -> Value:
 
 
 def _refuse_foreign(data: bytes) -> None:
-    """Refuse tags, floats, null and indefinite lengths (RFC 8949 section 3) before a decoder acts on them.
+    """Refuse what a decoder must not act on (RFC 8949 section 3): tags, floats, null, indefinite lengths; and bytes
+    after the value.
 
-    A tag can ask for a cyclic value or for arithmetic without end.
+    A tag can ask for a cyclic value or for arithmetic without end. What is cut short is left to the decoder.
     """
-    at = 0
-    while at < len(data):
+    at, missing = 0, 1
+    while missing and at < len(data):
         major, info = data[at] >> 5, data[at] & 0x1F
+        if info == _INDEFINITE and major in (2, 3, 4, 5):
+            raise TokenRefused(Refusal.INDEFINITE_LENGTH)
         if major == 6 or info > 27 or (major == 7 and info not in _BOOLEANS):
             raise TokenRefused(Refusal.MALFORMED)
         at += 1
@@ -51,8 +58,27 @@ def _refuse_foreign(data: bytes) -> None:
             size = 1 << (info - 24)
             info = int.from_bytes(data[at : at + size], "big")
             at += size
+        missing -= 1
         if major in (2, 3):
             at += info
+        elif major in (4, 5):
+            missing += info * (major - 3)
+    if at < len(data):
+        raise TokenRefused(Refusal.TRAILING_BYTES)
+
+
+def _load(data: bytes, duplicates: bool) -> Value:
+    value: Value = cbor2.loads(data, max_depth=_DEPTH, allow_indefinite=False, allow_duplicate_keys=duplicates)
+    return value
+
+
+def _why_unreadable(data: bytes) -> Refusal:
+    """The reason why `data` cannot be decoded."""
+    try:
+        _load(data, duplicates=True)
+    except cbor2.CBORDecodeError:
+        return Refusal.MALFORMED
+    return Refusal.DUPLICATE_KEY
 
 
 def _ordered(value: object) -> object:

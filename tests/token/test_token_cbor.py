@@ -60,18 +60,45 @@ def test_map_keys_are_in_the_bytewise_order_of_their_encodings() -> None:
     ("data", "refusal"),
     [
         ("1801", Refusal.NOT_DETERMINISTIC),  # 1 in two bytes
-        ("0101", Refusal.NOT_DETERMINISTIC),  # a byte after the value
+        ("190018", Refusal.NOT_DETERMINISTIC),  # 24 in three
+        ("5801ff", Refusal.NOT_DETERMINISTIC),  # so with lengths
         ("a220000a00", Refusal.NOT_DETERMINISTIC),  # keys out of order
-        ("a201000100", Refusal.MALFORMED),  # a key twice
-        ("9f01ff", Refusal.MALFORMED),  # indefinite length
-        ("f5f5", Refusal.NOT_DETERMINISTIC),
+        ("0101", Refusal.TRAILING_BYTES),  # a value after the value
+        ("f5f5", Refusal.TRAILING_BYTES),
+        ("80ff", Refusal.TRAILING_BYTES),
+        ("8100d8", Refusal.TRAILING_BYTES),  # whatever it is
+        ("43aabbcc00", Refusal.TRAILING_BYTES),
+        ("a1010200", Refusal.TRAILING_BYTES),
+        ("a201000100", Refusal.DUPLICATE_KEY),
+        ("a301000200" + "0100", Refusal.DUPLICATE_KEY),  # apart
+        ("a2616100616101", Refusal.DUPLICATE_KEY),
+        ("a20100180100", Refusal.DUPLICATE_KEY),  # the second in two bytes
+        ("9f01ff", Refusal.INDEFINITE_LENGTH),
+        ("bf0101ff", Refusal.INDEFINITE_LENGTH),
+        ("5f4101ff", Refusal.INDEFINITE_LENGTH),
+        ("7f6161ff", Refusal.INDEFINITE_LENGTH),
+        ("1f", Refusal.MALFORMED),  # no number is indefinite
+        ("ff", Refusal.MALFORMED),  # the end of nothing
+        ("1c", Refusal.MALFORMED),  # reserved
         ("fb3ff0000000000000", Refusal.MALFORMED),  # a float
+        ("f93c00", Refusal.MALFORMED),
         ("f6", Refusal.MALFORMED),  # null
+        ("f7", Refusal.MALFORMED),  # undefined
+        ("f0", Refusal.MALFORMED),  # a simple value that nobody knows
+        ("f815", Refusal.MALFORMED),  # true in two bytes
         ("c11a00000000", Refusal.MALFORMED),  # a tag
         ("d81c81d81d00", Refusal.MALFORMED),  # an array that holds itself
         ("c5821b7fffffffffffffff01", Refusal.MALFORMED),  # two to the power of almost for ever
         ("9b00ffffffffffffff", Refusal.MALFORMED),  # an array longer than memory
         ("81818181818181818100", Refusal.MALFORMED),  # too deep
+        ("a1f500", Refusal.MALFORMED),  # a truth value for a key
+        ("a1410100", Refusal.MALFORMED),  # bytes for a key
+        ("a1810000", Refusal.MALFORMED),  # an array for a key
+        ("61ff", Refusal.MALFORMED),  # text that is none
+        ("8201", Refusal.MALFORMED),  # cut short
+        ("a101", Refusal.MALFORMED),
+        ("43aabb", Refusal.MALFORMED),
+        ("19ff", Refusal.MALFORMED),
         ("", Refusal.MALFORMED),
     ],
 )
@@ -81,3 +108,26 @@ def test_another_encoding_or_another_type_is_refused(data: str, refusal: Refusal
 
 def test_more_bytes_than_the_cap_are_refused_unread() -> None:
     assert refusal_of(cbor2.dumps(b"x" * 100), cap=100) is Refusal.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("data", "refusal"),
+    [
+        ("1801", Refusal.NOT_DETERMINISTIC),
+        ("a201000100", Refusal.DUPLICATE_KEY),
+        ("9f01ff", Refusal.INDEFINITE_LENGTH),
+        ("f6", Refusal.MALFORMED),
+        ("c100", Refusal.MALFORMED),
+    ],
+)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("81", ""), ("8200", ""), ("a101", ""), ("a16161", ""), ("a1018181", ""), ("81a10182", "00")],
+)
+def test_a_fault_is_named_wherever_it_lies(before: str, data: str, after: str, refusal: Refusal) -> None:
+    assert refusal_of(bytes.fromhex(before + data + after)) is refusal
+
+
+@given(values(2), st.binary(min_size=1, max_size=8))
+def test_whatever_follows_a_value_is_trailing(value: cbor.Value, more: bytes) -> None:
+    assert refusal_of(cbor.encode(value) + more, cap=10000) is Refusal.TRAILING_BYTES

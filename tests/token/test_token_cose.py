@@ -160,8 +160,66 @@ def test_another_frame_is_refused(world: World, token: bytes) -> None:
     assert refusal_of(longer, world.reader) is Refusal.NOT_COSE_SIGN1
     zeros = b"\xd2" + cbor.encode([protected, {}, payload, bytes(64)])
     assert refusal_of(zeros, world.reader) is Refusal.SIGNATURE
-    assert refusal_of(token + b"\x00", world.reader) is Refusal.NOT_DETERMINISTIC
     assert refusal_of(token + bytes(TOKEN_CAP), world.reader) is Refusal.TOO_LARGE
+
+
+FIRST_ENTRY = {"protected header": b"\x01\x26", "payload": b"\x01\x69TEST-0001"}
+"""Of the two maps: algorithm, and issuer."""
+
+
+def respelled(place: str, encoded: bytes, fault: Refusal) -> bytes:
+    """A map in another encoding."""
+    match fault:
+        case Refusal.DUPLICATE_KEY:
+            return bytes((encoded[0] + 1,)) + FIRST_ENTRY[place] + encoded[1:]
+        case Refusal.INDEFINITE_LENGTH:
+            return b"\xbf" + encoded[1:] + b"\xff"
+        case Refusal.TRAILING_BYTES:
+            return encoded + b"\0"
+        case Refusal.NOT_DETERMINISTIC:
+            return bytes((0xB8, encoded[0] & 0x1F)) + encoded[1:]
+        case _:
+            return encoded.replace(FIRST_ENTRY[place], FIRST_ENTRY[place][:1] + b"\xf6", 1)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Refusal.DUPLICATE_KEY,
+        Refusal.INDEFINITE_LENGTH,
+        Refusal.TRAILING_BYTES,
+        Refusal.NOT_DETERMINISTIC,
+        Refusal.MALFORMED,
+    ],
+)
+@pytest.mark.parametrize("place", FIRST_ENTRY)
+def test_another_encoding_of_a_map_is_refused_though_signed(
+    world: World, token: bytes, place: str, fault: Refusal
+) -> None:
+    protected, _, payload, _ = cbor2.loads(token).value
+    if place == "payload":
+        payload = respelled(place, payload, fault)
+    else:
+        protected = respelled(place, protected, fault)
+    signed = cbor.encode(["Signature1", protected, cbor.encode([BRIDGE_ID, NONCE]), payload])
+    forged = b"\xd2" + cbor.encode([protected, {}, payload, world.reader.sign(signed)])
+    assert refusal_of(forged, world.reader) is fault
+
+
+def test_another_encoding_of_the_outer_array_is_refused(world: World, token: bytes) -> None:
+    empty = token.index(b"\xa0", 1 + 1 + 2 + 41)  # the unprotected header
+    assert token[1] == 0x84 and empty == 45
+    for forged, refusal in (
+        (token + b"\0", Refusal.TRAILING_BYTES),
+        (token[:1] + b"\x9f" + token[2:] + b"\xff", Refusal.INDEFINITE_LENGTH),
+        (token[:1] + b"\x98\x04" + token[2:], Refusal.NOT_DETERMINISTIC),
+        (token[:empty] + b"\xbf\xff" + token[empty + 1 :], Refusal.INDEFINITE_LENGTH),
+        (token[:empty] + b"\xa2\x01\x00\x01\x00" + token[empty + 1 :], Refusal.DUPLICATE_KEY),
+        (token[:empty] + b"\xf6" + token[empty + 1 :], Refusal.MALFORMED),
+        (token[:-1], Refusal.MALFORMED),
+        (b"\xd2\xd2" + token[1:], Refusal.MALFORMED),
+    ):
+        assert refusal_of(forged, world.reader) is refusal
 
 
 def test_a_certificate_of_another_kind_is_refused(world: World, claims: Claims) -> None:

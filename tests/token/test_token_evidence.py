@@ -65,6 +65,23 @@ def test_a_message_of_another_shape_is_refused() -> None:
         evidence.encode(PinEvidence(bytes(EVIDENCE_CAP), b""))
 
 
+@pytest.mark.parametrize(
+    ("message", "refusal"),
+    [
+        ("9f63" + b"pin".hex() + "4040ff", Refusal.INDEFINITE_LENGTH),
+        ("8363" + b"pin".hex() + "5f41aaff40", Refusal.INDEFINITE_LENGTH),
+        ("8363" + b"pin".hex() + "404000", Refusal.TRAILING_BYTES),
+        ("980363" + b"pin".hex() + "4040", Refusal.NOT_DETERMINISTIC),
+        ("8363" + b"pin".hex() + "40a200000001", Refusal.DUPLICATE_KEY),
+        ("8363" + b"pin".hex() + "40f6", Refusal.MALFORMED),
+        ("8363" + b"pin".hex() + "40", Refusal.MALFORMED),
+        ("d28363" + b"pin".hex() + "4040", Refusal.MALFORMED),
+    ],
+)
+def test_another_encoding_of_a_message_is_refused(message: str, refusal: Refusal) -> None:
+    assert refusal_of(lambda: evidence.decode(bytes.fromhex(message))) is refusal
+
+
 def test_the_binding_depends_on_everything_it_binds() -> None:
     bindings = {
         BOUND,
