@@ -1,6 +1,7 @@
 """Core deterministic CBOR (RFC 8949 section 4.2.1), restricted to what this project's messages use."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import cbor2
 
@@ -10,8 +11,12 @@ Value = bool | int | bytes | str | Sequence["Value"] | Mapping[int, "Value"] | M
 """Integers of at most 64 bits, byte and text strings, booleans, arrays, maps keyed by integer or text."""
 
 _DEPTH = 6
-_BOOLEANS = (20, 21)
-_INDEFINITE = 31
+_BYTES, _ARRAY, _MAP, _BOOLEAN = 0x40, 0x80, 0xA0, 0xF4
+"""First of the initial bytes (RFC 8949 section 3.1) of byte and text strings, arrays, maps, and the two booleans."""
+_INDEFINITE = frozenset((0x5F, 0x7F, 0x9F, 0xBF))
+_FOREIGN = frozenset(head for head in range(256) if head & 0x1F > 27 or 0xC0 <= head < 0xF4 or head > 0xF5)
+"""Initial bytes of nothing in `Value`."""
+_AS_THEY_ARE = frozenset((bool, bytes, str))
 
 
 def encode(value: Value) -> bytes:
@@ -48,21 +53,24 @@ def _refuse_foreign(data: bytes) -> None:
     """
     at, missing = 0, 1
     while missing and at < len(data):
-        major, info = data[at] >> 5, data[at] & 0x1F
-        if info == _INDEFINITE and major in (2, 3, 4, 5):
-            raise TokenRefused(Refusal.INDEFINITE_LENGTH)
-        if major == 6 or info > 27 or (major == 7 and info not in _BOOLEANS):
-            raise TokenRefused(Refusal.MALFORMED)
+        head = data[at]
+        if head in _FOREIGN:
+            raise TokenRefused(Refusal.INDEFINITE_LENGTH if head in _INDEFINITE else Refusal.MALFORMED)
         at += 1
-        if info >= 24:
-            size = 1 << (info - 24)
-            info = int.from_bytes(data[at : at + size], "big")
-            at += size
         missing -= 1
-        if major in (2, 3):
-            at += info
-        elif major in (4, 5):
-            missing += info * (major - 3)
+        number = head & 0x1F
+        if number >= 24:
+            size = 1 << (number - 24)
+            number = int.from_bytes(data[at : at + size], "big")
+            at += size
+        if head >= _BOOLEAN:
+            continue
+        if head >= _MAP:
+            missing += 2 * number
+        elif head >= _ARRAY:
+            missing += number
+        elif head >= _BYTES:
+            at += number
     if at < len(data):
         raise TokenRefused(Refusal.TRAILING_BYTES)
 
@@ -83,9 +91,9 @@ def _why_unreadable(data: bytes) -> Refusal:
 
 def _ordered(value: object) -> object:
     """A copy whose maps are in the bytewise order of their encoded keys, and which holds nothing but `Value`."""
+    if type(value) in _AS_THEY_ARE:
+        return value
     match value:
-        case bool() | bytes():
-            return value
         case str():
             return str(value)
         case int():
@@ -93,10 +101,16 @@ def _ordered(value: object) -> object:
                 raise OverflowError("integer of more than 64 bits")
             return int(value)
         case dict():
-            if any(isinstance(key, bool) or not isinstance(key, int | str) for key in value):
-                raise TypeError("map key")
-            return {key: _ordered(value[key]) for key in sorted(value, key=cbor2.dumps)}
+            return {key: _ordered(value[key]) for key in sorted(value, key=_encoded_key)}
         case list() | tuple():
             return [_ordered(item) for item in value]
         case _:
             raise TypeError(type(value).__name__)
+
+
+@lru_cache(maxsize=64, typed=True)
+def _encoded_key(key: object) -> bytes:
+    """Remembered, because every token has the same few keys. Raises TypeError for what is no key of `Value`."""
+    if isinstance(key, bool) or not isinstance(key, int | str):
+        raise TypeError("map key")
+    return cbor2.dumps(_ordered(key))

@@ -161,17 +161,23 @@ def encode_claims(claims: Claims, bridge_id: bytes, nonce: bytes) -> bytes:
         _Key.PREVIOUS: claims.previous,
         _Key.PAD: claims.pad.value,
     }
-    encoded = cbor.encode(fields)
     try:
-        decode_claims(encoded, bridge_id, nonce)
+        _checked(fields, bridge_id, nonce)
     except TokenRefused as refused:
         raise ValueError(f"claims break the profile: {refused.refusal}") from refused
+    encoded = cbor.encode(fields)
+    if len(encoded) > _SIZE_CAP:
+        raise ValueError(f"claims of {len(encoded)} bytes")
     return encoded
 
 
 def decode_claims(encoded: bytes, bridge_id: bytes, nonce: bytes) -> Claims:
     """The claims, if they keep the profile and answer this bridge and nonce. Raises TokenRefused."""
-    fields = _Fields(cbor.decode(encoded, _SIZE_CAP))
+    return _checked(cbor.decode(encoded, _SIZE_CAP), bridge_id, nonce)
+
+
+def _checked(value: cbor.Value, bridge_id: bytes, nonce: bytes) -> Claims:
+    fields = _Fields(value)
     if fields.text(_Key.EAT_PROFILE, 64) != PROFILE:
         raise TokenRefused(Refusal.PROFILE_UNKNOWN)
     if fields.text(_Key.AUD, 64) != audience(bridge_id):

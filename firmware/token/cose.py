@@ -6,6 +6,7 @@ empty. Bridge and nonce are signed as external data and never taken from the tok
 
 import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -26,6 +27,9 @@ _ALG: Final = 1
 _CRIT: Final = 2
 _X5T: Final = 34
 _ES256: Final = -7
+_ECDSA: Final = ec.ECDSA(SHA256())
+_PROTECTED: Final = cbor.encode({_ALG: _ES256, _X5T: [SHA_256, bytes(32)]})[:-32]
+"""The one protected header there is, but for the certificate's hash at its end."""
 
 
 def sign_token(
@@ -36,7 +40,7 @@ def sign_token(
     `sign` makes an ES256 signature of 64 bytes, r then s; `certificate_der` is its LDevID. Raises ValueError if the
     claims break the profile.
     """
-    protected = cbor.encode({_ALG: _ES256, _X5T: [SHA_256, hashlib.sha256(certificate_der).digest()]})
+    protected = _protected(certificate_der)
     payload = encode_claims(claims, bridge_id, nonce)
     signature = sign(_to_be_signed(protected, bridge_id, nonce, payload))
     token = _TAG_COSE_SIGN1 + cbor.encode([protected, {}, payload, signature])
@@ -48,17 +52,13 @@ def sign_token(
 def verify_token(token: bytes, bridge_id: bytes, nonce: bytes, certificate_der: bytes) -> Claims:
     """The claims of a token that this certificate's key signed for this bridge and nonce. Raises TokenRefused."""
     protected, payload, signature = _parts(token)
-    _check_header(cbor.decode(protected, TOKEN_CAP), hashlib.sha256(certificate_der).digest())
-    try:
-        key = load_certificate(certificate_der).public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise TokenRefused(Refusal.DEVICE_CERTIFICATE_MALFORMED) from error
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise TokenRefused(Refusal.DEVICE_CERTIFICATE_MALFORMED)
+    if protected != _protected(certificate_der):
+        raise TokenRefused(_why_another_header(protected))
+    key = _key(certificate_der)
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     try:
         signed = _to_be_signed(protected, bridge_id, nonce, payload)
-        key.verify(encode_dss_signature(r, s), signed, ec.ECDSA(SHA256()))
+        key.verify(encode_dss_signature(r, s), signed, _ECDSA)
     except InvalidSignature as error:
         raise TokenRefused(Refusal.SIGNATURE) from error
     return decode_claims(payload, bridge_id, nonce)
@@ -70,6 +70,22 @@ def unverified_index(token: bytes) -> tuple[bytes, bytes]:
     Raises TokenRefused.
     """
     return echoed(_parts(token)[1])
+
+
+def _protected(certificate_der: bytes) -> bytes:
+    return _PROTECTED + hashlib.sha256(certificate_der).digest()
+
+
+@lru_cache(maxsize=16)
+def _key(certificate_der: bytes) -> ec.EllipticCurvePublicKey:
+    """Remembered, because a reader signs many tokens. Raises TokenRefused."""
+    try:
+        key = load_certificate(certificate_der).public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise TokenRefused(Refusal.DEVICE_CERTIFICATE_MALFORMED) from error
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise TokenRefused(Refusal.DEVICE_CERTIFICATE_MALFORMED)
+    return key
 
 
 def _to_be_signed(protected: bytes, bridge_id: bytes, nonce: bytes, payload: bytes) -> bytes:
@@ -93,14 +109,15 @@ def _parts(token: bytes) -> tuple[bytes, bytes, bytes]:
             raise TokenRefused(Refusal.NOT_COSE_SIGN1)
 
 
-def _check_header(header: cbor.Value, thumbprint: bytes) -> None:
+def _why_another_header(protected: bytes) -> Refusal:
+    """The reason why a protected header is not the expected one. Raises TokenRefused where it is not even a header."""
+    header = cbor.decode(protected, TOKEN_CAP)
     if not isinstance(header, dict):
-        raise TokenRefused(Refusal.MALFORMED)
+        return Refusal.MALFORMED
     if _CRIT in header:
-        raise TokenRefused(Refusal.CRITICAL_HEADER)
+        return Refusal.CRITICAL_HEADER
     if header.keys() - {_ALG, _X5T}:
-        raise TokenRefused(Refusal.UNKNOWN_HEADER)
+        return Refusal.UNKNOWN_HEADER
     if header.get(_ALG) != _ES256:
-        raise TokenRefused(Refusal.ALGORITHM)
-    if header.get(_X5T) != [SHA_256, thumbprint]:
-        raise TokenRefused(Refusal.DEVICE_CERTIFICATE_NOT_NAMED)
+        return Refusal.ALGORITHM
+    return Refusal.DEVICE_CERTIFICATE_NOT_NAMED
