@@ -12,8 +12,10 @@ ANSWER_S = 5.0
 class Cable:
     """A cable of its own process. Use as an async context manager; it begins plugged in."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seed: int | None = None) -> None:
+        """`seed`: of the dice that say which bytes a fault hits."""
         self._folder = folder
+        self._seed = seed
         self.reader = folder / "reader"
         """Where the reader finds its end."""
         self.terminal = folder / "terminal"
@@ -23,6 +25,7 @@ class Cable:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "board.demo.relay", str(self._folder)),
+            *(() if self._seed is None else ("--seed", str(self._seed))),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,  # it ends with its standard input, not by Ctrl-C
@@ -64,8 +67,25 @@ class Cable:
         """Random bytes towards both ends, at most 65,536."""
         await self._do({"do": "noise", "bytes": count})
 
+    async def cook(self, end: str) -> None:
+        """At the next plug, "reader" or "terminal" is in cooked mode, and echoes, until its opener sets raw mode."""
+        await self._do({"do": "cook", "end": end})
+
+    async def fault(self, kind: str, towards: str, after: int = 0, ms: int = 0) -> None:
+        """One fault (`line_faults.KINDS`) towards "reader" or "terminal", among the bytes after the next `after`."""
+        await self._do({"do": "fault", "kind": kind, "towards": towards, "after": after, "ms": ms})
+
+    async def flip_rate(self, per_million: int) -> None:
+        """From now on one bit flips in so many of a million bytes, both ways; 0 ends it."""
+        await self._do({"do": "flip_rate", "per_million": per_million})
+
+    async def calm(self) -> None:
+        """No fault that has not struck strikes any more."""
+        await self._do({"do": "calm"})
+
     async def status(self) -> dict[str, Any]:
-        """plugged, holding, held_frames, and the bytes passed so far: to_terminal, to_reader."""
+        """plugged, holding, held_frames, the bytes passed so far (to_terminal, to_reader), and `faults`: how many of
+        each kind have struck."""
         return await self._do({"do": "status"})
 
     async def _do(self, command: dict[str, Any]) -> dict[str, Any]:

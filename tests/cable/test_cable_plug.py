@@ -15,7 +15,7 @@ from board.contracts import PortGone
 from board.demo.cable import Cable
 from board.demo.relay import DRAIN_S
 from board.linux.serial import SerialHostPort
-from firmware.wire import frame
+from firmware.wire import cobs, frame
 from firmware.wire.frame import Frame
 from host_bridge.port import PortLost, TerminalPort
 
@@ -118,8 +118,8 @@ async def test_a_cable_pulled_by_hand_is_not_pulled_again_after_its_bytes(
 async def test_held_answers_wait_while_acknowledgements_pass(
     cable: Cable, reader: SerialHostPort, terminal: TerminalPort
 ) -> None:
-    acknowledgement = Frame(frame.ACK, True, 1, 1).encode()
-    answer = Frame(frame.DATA, True, 1, 1, b"receipt").encode()
+    acknowledgement = Frame(frame.ACK, True, 1, 1).encode(cobs)
+    answer = Frame(frame.DATA, True, 1, 1, b"receipt").encode(cobs)
     await cable.hold_answers()
     terminal.write(answer + acknowledgement, WAIT_S)
     passed = await asyncio.to_thread(read, reader, len(acknowledgement))
@@ -134,7 +134,7 @@ async def test_held_answers_wait_while_acknowledgements_pass(
 
 async def test_unplugging_loses_what_was_held(cable: Cable, terminal: TerminalPort) -> None:
     await cable.hold_answers()
-    terminal.write(Frame(frame.DATA, True, 1, 1, b"receipt").encode() + b"\0", WAIT_S)
+    terminal.write(Frame(frame.DATA, True, 1, 1, b"receipt").encode(cobs) + b"\0", WAIT_S)
     await cable.unplug()
     await cable.plug()
     assert (await cable.status())["held_frames"] == 0
