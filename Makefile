@@ -26,8 +26,10 @@ PACKAGES := ca-certificates python3-venv python3-dev gcc libc6-dev pkg-config li
 	pcscd vsmartcard-vpcd fonts-morisawa-bizud-gothic iproute2
 # On top of that for the tests: other people's programs that read our card, and a browser for the pages.
 TEST_PACKAGES := opensc openssl chromium
+# What the soak needs: a wall clock that jumps, for one process.
+SOAK_PACKAGES := faketime e2fsprogs
 
-.PHONY: help setup demo test test-card bench-card bench-demo fuzz-card pictures check models lock clean folder may-be-root system system-test portraits
+.PHONY: help setup demo test test-card bench-card bench-demo bench-link fuzz-card fuzz-link soak mutants pictures check models lock clean folder may-be-root system system-test system-soak portraits
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,8 +55,17 @@ bench-card: may-be-root setup system-test .venv/.installed-dev ## Measure the ca
 bench-demo: may-be-root setup system-test .venv/.installed-dev ## Measure the page: pictures a second, touch to picture
 	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/demo $(PYTHON) tests/demo/demo_bench.py
 
+bench-link: may-be-root setup system-test .venv/.installed-dev build/oracle/.installed ## Measure token and link, against other token libraries; each figure beside its goal
+	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/bench:tests/link:tests/token $(PYTHON) tests/bench/link_figures.py build/oracle/bin/python
+
+soak: may-be-root folder system system-soak .venv/.installed-dev ## Reader and bridge under faults until FAULTS took effect (FAULTS=20000 SEED=1); ends with one line of JSON
+	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/soak:tests/token $(PYTHON) tests/soak/soak.py --faults $(or $(FAULTS),20000) --seed $(or $(SEED),1)
+
 fuzz-card: folder system .venv/.installed-dev ## Fuzz what reads a card's bytes (SECONDS=3600); findings stay in build/fuzz
 	@PYTHONPATH=. $(PYTHON) tests/fuzz/card_fuzz.py build/fuzz $(or $(SECONDS),3600)
+
+fuzz-link: folder system .venv/.installed-dev ## Fuzz what reads the cable's bytes (SECONDS=7200); findings stay in build/fuzz
+	@PYTHONPATH=. $(PYTHON) tests/fuzz/link_fuzz.py build/fuzz $(or $(SECONDS),7200)
 
 pictures: may-be-root setup system-test .venv/.installed-dev ## Draw the README's pictures anew, from the running program
 	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/demo $(PYTHON) tests/demo/demo_pictures.py board/demo/pictures
@@ -129,8 +140,12 @@ system:
 	@$(SYSTEM_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
 		echo "setup: Python 3.11 is needed (Debian 12 has it); $(SYSTEM_PYTHON) is $$($(SYSTEM_PYTHON) -V 2>&1)" >&2; exit 1; }
 
+# Node.js may come from elsewhere than Debian, and then brings npm along.
 system-test:
-	@$(GIVE_UP); $(INSTALL_PACKAGES); install_packages $(TEST_PACKAGES)
+	@$(GIVE_UP); $(INSTALL_PACKAGES); install_packages $(TEST_PACKAGES) $$(command -v npm >/dev/null || echo nodejs npm)
+
+system-soak:
+	@$(GIVE_UP); $(INSTALL_PACKAGES); install_packages $(SOAK_PACKAGES)
 
 # Shell function: pip in the .venv, everything pinned by hash. `.venv/bin` is on the PATH because pyscard's build
 # looks for `swig` there; build tools are installed first, so that no build fetches any of its own.
@@ -155,4 +170,13 @@ endef
 
 .venv/.installed-dev: requirements-dev.txt .venv/.installed
 	@$(GIVE_UP); $(PIP_INSTALL); pip_install requirements-dev.txt
+	@touch $@
+
+build/oracle/.installed: requirements-build.txt requirements-oracle.txt | folder system
+	@echo "setup: the token benchmark's comparison into build/oracle"
+	@$(GIVE_UP); $(SYSTEM_PYTHON) -m venv build/oracle || give_up "no environment could be made: see above"
+	@$(GIVE_UP); for set in requirements-build requirements-oracle; do \
+		build/oracle/bin/python -m pip --disable-pip-version-check --log build/pip.log \
+			install --quiet --no-build-isolation --require-hashes -r $$set.txt || give_up "pip could not install $$set.txt"; \
+	done
 	@touch $@
