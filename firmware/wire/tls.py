@@ -17,7 +17,12 @@ _REASONS = {
     ch.REPLACED: "replaced",
     ch.REFUSED: "refused_by_other_end",
     ch.BROKEN: "broken_protocol",
+    ch.UNPAIRED: "unpaired",
+    ch.PAIRED: "being_paired",
 }
+_CERTIFICATES = {9: "certificate_not_yet_valid", 10: "certificate_expired"}
+"""X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL's x509_vfy.h; Python has no names for
+them."""
 _READ_SIZE = 16384
 
 MakeTls = Callable[[ssl.MemoryBIO, ssl.MemoryBIO], ssl.SSLObject]
@@ -135,7 +140,7 @@ class SecureChannel:
             happened.append(Lost(f"malformed: {malformed}"))
         except ssl.SSLCertVerificationError as error:
             self._end(ch.REFUSED, now)
-            happened.append(Lost(f"certificate: {error.verify_message}"))
+            happened.append(Lost(_CERTIFICATES.get(error.verify_code, f"certificate: {error.verify_message}")))
         except ssl.SSLError as error:
             self._end(ch.REFUSED, now)
             happened.append(Lost(f"tls: {error.reason}"))
