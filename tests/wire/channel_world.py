@@ -1,39 +1,38 @@
 """Two ends of a channel, and a line between them that does whatever a test tells it."""
 
-import random
-from dataclasses import dataclass, field
+from plain import Luck
 
-from firmware.wire.channel import CONNECTED, LOST, RECEIVED, Channel
+from firmware.wire import cobs
+from firmware.wire.channel import CONNECTED, LOST, RECEIVED, SESSION, Channel
 
 STEP_MS = 10
 
 
-@dataclass
 class Epoch:
     """One connection as one end saw it."""
 
-    sent: bytes = b""
-    received: bytes = b""
-    lost: int | None = None
-    """Reason, once it is over."""
+    def __init__(self) -> None:
+        self.sent = b""
+        self.received = b""
+        self.lost: int | None = None  # reason, once it is over
 
 
-@dataclass
 class End:
     """One end and its history; `restart` is a new program on the same line."""
 
-    host: bool
-    luck: random.Random
-    epochs: list[Epoch] = field(default_factory=list)
-    connected: bool = False
-    talked_first: bool = False
-    heard_anything: bool = False
-
-    def __post_init__(self) -> None:
-        self.channel = Channel(self.host, self.luck.randbytes)
+    def __init__(self, host: bool, luck: Luck, purpose: int) -> None:
+        self.host = host
+        self.luck = luck
+        self.purpose = purpose
+        self.epochs: list[Epoch] = []
+        self.lost: list[int] = []  # reasons, in order; before a connection too
+        self.connected = False
+        self.talked_first = False
+        self.heard_anything = False
+        self.channel = Channel(host, luck.take, purpose, cobs)
 
     def restart(self, now: int) -> None:
-        self.channel = Channel(self.host, self.luck.randbytes)
+        self.channel = Channel(self.host, self.luck.take, self.purpose, cobs)
         self.reopen(now)
 
     def reopen(self, now: int) -> None:
@@ -55,18 +54,21 @@ class End:
                 self.epochs[-1].received += data
             else:
                 assert kind == LOST
-                self.epochs[-1].lost = reason
+                self.lost.append(reason)
+                if self.connected:
+                    self.epochs[-1].lost = reason
                 self.connected = False
 
 
 class World:
     """Time, the line, and both ends. Bytes on their way lie in `to_reader` and `to_host`, one entry a write."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, host: int = SESSION, reader: int = SESSION) -> None:
+        """`host`, `reader`: the purposes of the two ends."""
         self.now = 1000
-        luck = random.Random(seed)
-        self.host = End(True, luck)
-        self.reader = End(False, luck)
+        luck = Luck(seed)
+        self.host = End(True, luck, host)
+        self.reader = End(False, luck, reader)
         self.to_reader: list[bytes] = []
         self.to_host: list[bytes] = []
         for end in (self.reader, self.host):
@@ -123,4 +125,14 @@ def assert_streams_are_whole(world: World) -> None:
     """What one end received in a connection is the beginning of what the other sent in one connection."""
     for receiver, sender in ((world.host, world.reader), (world.reader, world.host)):
         for epoch in receiver.epochs:
-            assert any(one.sent.startswith(epoch.received) for one in [*sender.epochs, Epoch()])
+            sent = [one.sent for one in sender.epochs]
+            assert not epoch.received or any(one.startswith(epoch.received) for one in sent)
+
+
+def connected() -> World:
+    """Both ends, at the beginning of a session."""
+    world = World()
+    world.carry()
+    assert world.host.connected
+    assert world.reader.connected
+    return world

@@ -1,29 +1,35 @@
 """The channel: what it promises on a good line, and that no line makes it break the promise."""
 
-from channel_world import End, World, assert_streams_are_whole
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from channel_world import World, assert_streams_are_whole, connected
 
-from firmware.wire import frame
+from firmware.wire import cobs, frame
 from firmware.wire.channel import (
+    BROKEN,
     GIVE_UP_MS,
     KEEPALIVE_MS,
+    PAIRED,
+    PAIRING,
     REFUSED,
     REFUSED_MS,
+    REOPEN_MS,
     REPLACED,
+    RETRY_MAX_MS,
+    RETRY_MS,
+    SESSION,
     SILENCE_MS,
     SILENT,
     UNKNOWN,
+    UNPAIRED,
 )
 from firmware.wire.frame import Deframer, Frame
 
 
-def connected() -> World:
-    world = World()
-    world.carry()
-    assert world.host.connected
-    assert world.reader.connected
-    return world
+def frames(line: list[bytes]) -> list[Frame]:
+    """What lies on a line, which is then empty."""
+    deframer = Deframer(cobs)
+    found = [one for piece in line for one in deframer.feed(piece)]
+    line.clear()
+    return found
 
 
 def test_the_reader_says_nothing_until_it_is_opened() -> None:
@@ -37,7 +43,7 @@ def test_the_reader_says_nothing_until_it_is_opened() -> None:
 
 def test_bytes_arrive_whole_and_in_order_both_ways() -> None:
     world = connected()
-    question, answer = bytes(range(256)) * 20, bytes(range(255, -1, -1)) * 20
+    question, answer = bytes(range(256)) * 20, bytes(range(1, 256)) * 20
     world.send(world.reader, question)
     world.send(world.host, answer)
     world.carry()
@@ -79,8 +85,8 @@ def test_a_late_acknowledgement_of_one_frame_is_not_taken_for_the_next() -> None
 def test_a_frame_ahead_of_its_turn_is_not_acknowledged() -> None:
     world = connected()
     world.send(world.reader, b"one")
-    (first,) = Deframer().feed(world.to_host.pop())
-    world.deliver(world.host, Frame(frame.DATA, False, first.connection, first.sequence + 1, b"two").encode())
+    (first,) = Deframer(cobs).feed(world.to_host.pop())
+    world.deliver(world.host, Frame(frame.DATA, False, first.connection, first.sequence + 1, b"two").encode(cobs))
     assert world.to_reader == []
     assert world.host.epochs[-1].received == b""
 
@@ -179,86 +185,311 @@ def test_frames_stay_under_one_kilobyte_on_the_line() -> None:
 def test_frames_of_a_connection_that_nobody_knows_are_answered_by_the_reader_alone() -> None:
     world = World()
     world.to_reader.clear()
-    world.deliver(world.reader, Frame(frame.DATA, True, 7, 0, b"who?").encode())
-    (answer,) = Deframer().feed(world.to_host.pop())
+    world.deliver(world.reader, Frame(frame.DATA, True, 7, 0, b"who?").encode(cobs))
+    (answer,) = Deframer(cobs).feed(world.to_host.pop())
     assert (answer.kind, answer.connection, answer.from_host) == (frame.RESET, 7, False)
-    world.deliver(world.host, Frame(frame.DATA, False, 7, 0, b"who?").encode())
+    world.deliver(world.host, Frame(frame.DATA, False, 7, 0, b"who?").encode(cobs))
     assert world.to_reader == []
 
 
-ENDS = st.sampled_from(["host", "reader"])
-FAULTS = st.lists(
-    st.one_of(
-        st.tuples(st.just("send"), ENDS, st.integers(1, 2500)),
-        st.tuples(st.sampled_from(["arrive", "drop", "repeat", "reflect", "keep"]), ENDS, st.integers(0, 3)),
-        st.tuples(st.just("flip"), ENDS, st.integers(0, 5000)),
-        st.tuples(st.just("split"), ENDS, st.integers(1, 1000)),
-        st.tuples(st.just("garbage"), ENDS, st.integers(1, 1500)),
-        st.tuples(st.just("replay"), ENDS, st.integers(0, 20)),
-        st.tuples(st.just("restart"), ENDS, st.just(0)),
-        st.tuples(st.just("cut"), ENDS, st.just(0)),
-        st.tuples(st.just("wait"), ENDS, st.integers(10, 2500)),
-        st.tuples(st.just("work"), ENDS, st.integers(10, 1500)),
-    ),
-    max_size=40,
-)
+def test_an_open_says_what_it_is_for() -> None:
+    for purpose in (SESSION, PAIRING):
+        world = World(host=purpose, reader=purpose)
+        (opened,) = frames(list(world.to_reader))
+        assert (opened.kind, opened.sequence, opened.payload) == (frame.OPEN, 0, bytes([purpose]))
+        world.carry()
+        assert world.host.connected
+        assert world.reader.connected
 
 
-@settings(max_examples=300, deadline=None)
-@given(FAULTS, st.integers(0, 2**32))
-def test_whatever_the_line_does_streams_stay_whole_and_the_link_recovers(
-    faults: list[tuple[str, str, int]], seed: int
-) -> None:
-    world = World(seed)
-    kept: list[tuple[End, bytes]] = []
-    for index, (what, name, number) in enumerate(faults):
-        end = world.host if name == "host" else world.reader
-        line = world.to_host if name == "host" else world.to_reader  # what is on its way to `end`
-        other = world.reader if name == "host" else world.host
-        if line:
-            kept.append((end, line[-1]))
-        if what == "send":
-            world.send(end, (b"%s %d " % (name.encode(), index) * number)[:number])
-        elif what == "restart":
-            end.restart(world.now)
-            world.send(end, b"")
-        elif what == "cut":
-            world.cut()
-        elif what in ("wait", "work"):
-            world.wait(number, carry=what == "work")
-        elif what == "garbage":
-            line.append(bytes((seed * index + one * 37) & 0xFF for one in range(number)))
-        elif what == "replay" and kept:
-            world.deliver(*kept[number % len(kept)])
-        elif line:
-            mangle(world, end, other, line, what, number)
-    assert_streams_are_whole(world)
-    world.wait(GIVE_UP_MS + SILENCE_MS, carry=True)
+def test_a_session_with_an_unpaired_reader_is_refused_and_tried_again_later() -> None:
+    world = World(host=SESSION, reader=PAIRING)
+    world.carry()
+    assert world.host.lost == [UNPAIRED]
+    assert world.reader.lost == []
+    assert not world.reader.connected
+    assert world.host.channel.due() == world.now + REFUSED_MS
+    world.wait(REFUSED_MS, carry=True)
+    assert world.host.lost == [UNPAIRED, UNPAIRED]
+
+
+def test_pairing_with_a_paired_reader_is_refused_and_its_session_goes_on() -> None:
+    world = connected()
+    world.deliver(world.reader, Frame(frame.OPEN, True, 77, 0, bytes([PAIRING])).encode(cobs))
+    (answer,) = frames(world.to_host)
+    assert (answer.kind, answer.connection, answer.payload) == (frame.RESET, 77, bytes([PAIRED]))
+    world.send(world.host, b"still here")
+    world.carry()
+    assert world.reader.epochs[-1].received == b"still here"
+
+
+def test_an_open_without_a_purpose_or_with_an_unknown_one_opens_nothing() -> None:
+    for payload in (b"", b"\0", b"\3", b"\1\1", b"\1\0"):
+        world = World()
+        world.to_reader.clear()
+        world.deliver(world.reader, Frame(frame.OPEN, True, 77, 0, payload).encode(cobs))
+        (answer,) = frames(world.to_host)
+        assert (answer.kind, answer.connection, answer.payload) == (frame.RESET, 77, bytes([PAIRED]))
+        assert not world.reader.connected
+
+
+def test_an_opening_host_is_turned_away_by_no_other_reason_and_no_other_id() -> None:
+    world = World(reader=PAIRING)
+    (opened,) = frames(world.to_reader)
+    for connection, payload in (
+        (opened.connection, bytes([UNKNOWN])),
+        (opened.connection, b""),
+        (opened.connection, bytes([UNPAIRED, UNPAIRED])),
+        (opened.connection ^ 1, bytes([UNPAIRED])),
+    ):
+        world.deliver(world.host, Frame(frame.RESET, False, connection, 0, payload).encode(cobs))
+        assert world.host.lost == []
+    world.deliver(world.host, Frame(frame.DATA, False, opened.connection, 0, bytes([UNPAIRED])).encode(cobs))
+    assert world.host.lost == []
+    world.deliver(world.host, Frame(frame.RESET, False, opened.connection, 0, bytes([UNPAIRED])).encode(cobs))
+    assert world.host.lost == [UNPAIRED]
+
+
+def test_the_connection_id_is_one_half_exclusive_or_the_other() -> None:
+    world = World()
+    (opened,) = frames(list(world.to_reader))
+    world.deliver(world.reader, world.to_reader.pop(0))
+    (answer,) = frames(list(world.to_host))
+    assert (answer.kind, answer.connection, len(answer.payload)) == (frame.OPENED, opened.connection, 4)
+    world.carry()
+    world.send(world.host, b"x")
+    (data,) = frames(world.to_reader)
+    assert data.connection == opened.connection ^ int.from_bytes(answer.payload, "big")
+
+
+def test_an_open_that_comes_again_gets_the_same_answer() -> None:
+    world = World()
+    first = world.to_reader[0]
+    world.deliver(world.reader, first)
+    world.deliver(world.reader, first)
+    one, two = frames(world.to_host)
+    assert one.payload == two.payload
+    assert len(world.reader.epochs) == 1
+
+
+def test_an_answer_for_another_open_or_of_another_length_begins_nothing() -> None:
+    world = World()
+    (opened,) = frames(world.to_reader)
+    for connection, payload in (
+        (opened.connection ^ 1, b"half"),
+        (opened.connection, b"hal"),
+        (opened.connection, b""),
+    ):
+        world.deliver(world.host, Frame(frame.OPENED, False, connection, 0, payload).encode(cobs))
+        assert not world.host.connected
+    world.deliver(world.host, Frame(frame.OPENED, False, opened.connection, 0, b"half").encode(cobs))
     assert world.host.connected
+    world.deliver(world.host, Frame(frame.OPENED, False, opened.connection, 0, b"HALF").encode(cobs))
+    assert len(world.host.epochs) == 1
+
+
+def test_an_unanswered_open_is_repeated_with_the_same_id_ever_more_slowly() -> None:
+    world = World()
+    (first,) = frames(world.to_reader)
+    begun = world.now
+    times = []
+    while len(times) < 6:
+        due = world.host.channel.due()
+        assert due is not None
+        world.now = due
+        world.wait(0)
+        world.host.note(world.host.channel.tick(world.now))
+        (again,) = frames([world.host.channel.output()])
+        assert (again.kind, again.connection, again.payload) == (first.kind, first.connection, first.payload)
+        times.append(world.now - begun)
+        begun = world.now
+    assert times == [100, 200, 400, 400, 400, 400]
+
+
+def test_unacknowledged_data_is_repeated_after_the_times_of_the_protocol_and_then_given_up() -> None:
+    world = connected()
+    begun = world.now
+    world.send(world.reader, b"token")
+    (first,) = frames(world.to_host)
+    times = []
+    while world.reader.connected:
+        due = world.reader.channel.due()
+        assert due is not None
+        world.now = due
+        world.reader.note(world.reader.channel.tick(world.now))
+        for again in frames([world.reader.channel.output()]):
+            assert (again.kind, again.sequence, again.payload) == (frame.DATA, first.sequence, b"token")
+            times.append(world.now - begun)
+    assert times[:5] == [RETRY_MS, RETRY_MS + 100, RETRY_MS + 300, RETRY_MS + 700, RETRY_MS + 700 + RETRY_MAX_MS]
+    assert world.now - begun == GIVE_UP_MS
+    assert world.reader.lost == [SILENT]
+
+
+def test_after_an_acknowledgement_the_next_piece_is_again_repeated_soon() -> None:
+    world = connected()
+    world.send(world.reader, bytes(1500))
+    world.wait(1000)
+    world.to_host.clear()
+    world.wait(RETRY_MAX_MS, carry=True)
+    world.send(world.reader, b"more")
+    world.to_host.clear()
+    assert world.reader.channel.due() == world.now + RETRY_MS
+
+
+def test_the_host_breaks_its_silence_in_time_and_the_reader_does_not() -> None:
+    world = connected()
+    assert world.host.channel.due() == world.now + KEEPALIVE_MS
+    assert world.reader.channel.due() == world.now + SILENCE_MS
+    world.wait(KEEPALIVE_MS - 10)
+    assert world.to_reader == []
+    world.wait(10)
+    (sign,) = frames(list(world.to_reader))
+    assert (sign.kind, sign.payload) == (frame.DATA, b"")
+    world.carry()
+    assert world.reader.epochs[-1].received == b""
+    assert world.reader.channel.due() == world.now + SILENCE_MS
+
+
+def test_a_reader_that_waits_for_an_acknowledgement_is_due_at_the_nearest_time() -> None:
+    world = connected()
+    world.wait(SILENCE_MS - 20)
+    world.to_reader.clear()
+    world.send(world.reader, b"late question")
+    assert world.reader.channel.due() == world.now + 20
+    world.wait(20)
+    assert world.reader.lost == [SILENT]
+    assert world.reader.channel.due() is None
+
+
+def test_a_silent_host_is_gone_at_the_limit_and_not_before() -> None:
+    world = connected()
+    heard = world.now
+    world.wait(SILENCE_MS - 10)
     assert world.reader.connected
-    before = world.host.epochs[-1].received, world.reader.epochs[-1].received
-    world.send(world.host, b"last words of the host")
-    world.send(world.reader, b"last words of the reader")
+    world.wait(10)
+    assert not world.reader.connected
+    assert world.now - heard == SILENCE_MS
+
+
+def test_after_a_loss_the_host_pauses_and_takes_a_new_id() -> None:
+    world = World()
+    (first,) = frames(list(world.to_reader))
+    world.carry()
+    world.reader.channel.drop(BROKEN, world.now)
+    world.reader.connected = False
+    world.wait(0)
+    world.deliver(world.host, world.reader.channel.output())
+    assert world.host.lost == [BROKEN]
+    assert world.host.channel.due() == world.now + REOPEN_MS
+    world.wait(REOPEN_MS)
+    (second,) = frames(world.to_reader)
+    assert second.kind == frame.OPEN
+    assert second.connection != first.connection
+
+
+def test_a_host_that_drops_says_why_and_pauses_longer_where_it_refused() -> None:
+    for reason, pause in ((REFUSED, REFUSED_MS), (BROKEN, REOPEN_MS)):
+        world = connected()
+        world.host.channel.drop(reason, world.now)
+        assert world.host.channel.due() == world.now + pause
+        world.host.connected = False
+        world.wait(10)
+        world.carry()
+        assert world.reader.lost == [reason]
+        assert world.reader.channel.due() is None
+
+
+def test_dropping_without_a_connection_says_nothing() -> None:
+    world = World()
+    world.to_reader.clear()
+    world.host.channel.drop(BROKEN, world.now)
+    world.reader.channel.drop(BROKEN, world.now)
+    assert world.host.channel.output() == world.reader.channel.output() == b""
+    assert world.host.channel.due() == world.now + REOPEN_MS
+    assert world.reader.channel.due() is None
+
+
+def test_a_reset_without_a_reason_ends_the_connection_too() -> None:
+    world = connected()
+    world.send(world.host, b"x")
+    (data,) = frames(world.to_reader)
+    world.deliver(world.host, Frame(frame.RESET, False, data.connection).encode(cobs))
+    assert world.host.lost == [UNKNOWN]
+
+
+def test_what_is_sent_without_a_connection_is_not_kept_for_the_next() -> None:
+    world = World()
+    world.send(world.host, b"too early")
+    world.carry()
     world.wait(100, carry=True)
-    assert world.host.epochs[-1].received == before[0] + b"last words of the reader"
-    assert world.reader.epochs[-1].received == before[1] + b"last words of the host"
-    assert_streams_are_whole(world)
-    assert not world.reader.talked_first
+    assert world.reader.epochs[-1].received == b""
 
 
-def mangle(world: World, end: End, other: End, line: list[bytes], what: str, number: int) -> None:
-    first = line.pop(0)
-    if what == "repeat":
-        for _ in range(number + 1):
-            world.deliver(end, first)
-    elif what == "reflect":
-        world.deliver(other, first)
-        world.deliver(end, first)
-    elif what == "flip":
-        at = number % len(first)
-        world.deliver(end, first[:at] + bytes([first[at] ^ (1 << number % 8)]) + first[at + 1 :])
-    elif what == "split":
-        world.deliver(end, first[:number])
-        world.deliver(end, first[number:])
-    elif what in ("arrive", "keep"):
-        world.deliver(end, first)
+def test_a_frame_of_another_connection_changes_nothing() -> None:
+    world = connected()
+    world.send(world.host, b"x")
+    (data,) = frames(list(world.to_reader))
+    for kind in (frame.ACK, frame.RESET, frame.DATA):
+        world.deliver(world.host, Frame(kind, False, data.connection ^ 1, data.sequence, b"\1").encode(cobs))
+    world.carry()
+    assert world.host.lost == []
+    assert world.host.epochs[-1].received == b""
+    assert world.reader.epochs[-1].received == b"x"
+
+
+def test_a_kind_that_is_none_is_ignored_and_counts_as_a_sign_of_life() -> None:
+    world = connected()
+    world.send(world.host, b"x")
+    (data,) = frames(list(world.to_reader))
+    world.carry()
+    world.wait(KEEPALIVE_MS - 10)
+    world.deliver(world.reader, Frame(9, True, data.connection).encode(cobs))
+    assert world.to_host == []
+    assert world.reader.channel.due() == world.now + SILENCE_MS
+
+
+def test_an_acknowledgement_that_nothing_waits_for_is_ignored() -> None:
+    world = connected()
+    world.send(world.host, b"one")
+    (data,) = frames(list(world.to_reader))
+    world.carry()
+    for number in (data.sequence, data.sequence + 1):
+        world.deliver(world.host, Frame(frame.ACK, False, data.connection, number).encode(cobs))
+    world.send(world.host, b"two")
+    world.carry()
+    assert world.reader.epochs[-1].received == b"onetwo"
+
+
+def test_a_half_of_zeros_is_not_taken_for_none() -> None:
+    world = World()
+    world.host.luck.take = bytes  # zeros alone
+    world.host.restart(world.now)
+    world.wait(10)
+    world.to_host.clear()
+    opened = frames(world.to_reader)[-1]
+    assert opened.connection == 1
+
+
+def test_a_long_message_goes_in_pieces_of_the_largest_payload() -> None:
+    world = connected()
+    sent = bytes(range(250)) * 10
+    world.send(world.reader, sent)
+    sizes = []
+    while world.to_host:
+        (piece,) = frames(list(world.to_host))
+        sizes.append(len(piece.payload))
+        world.deliver(world.host, world.to_host.pop(0))
+        world.deliver(world.reader, world.to_reader.pop(0))
+    assert sizes == [1000, 1000, 500]
+    assert world.host.epochs[-1].received == sent
+
+
+def test_a_line_opened_anew_forgets_the_half_frame_before_it() -> None:
+    world = World()
+    whole = world.to_reader.pop()
+    world.deliver(world.reader, whole[:-1])
+    world.reader.reopen(world.now)
+    world.deliver(world.reader, b"\0")
+    assert not world.reader.connected
+    world.deliver(world.reader, whole)
+    assert world.reader.connected

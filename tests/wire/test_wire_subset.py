@@ -10,7 +10,15 @@ import firmware.wire
 
 FOLDER = Path(firmware.wire.__file__).parent
 MODULES = [file for file in sorted(FOLDER.glob("*.py")) if file.name != "tls.py"]
-IMPORTS = {"binascii", "struct", "firmware.wire", "firmware.wire.frame"}
+IMPORTS = {
+    "binascii",
+    "hashlib",
+    "struct",
+    "firmware.wire",
+    "firmware.wire.channel",
+    "firmware.wire.frame",
+    "firmware.wire.messages",
+}
 ABSENT = {"hexdigest", "cast", "removeprefix", "removesuffix", "ljust", "zfill", "bit_length", "monotonic", "Struct"}
 ABSENT_NODES = (ast.Match, ast.TryStar, ast.Delete, ast.AsyncFunctionDef)
 
