@@ -1,7 +1,6 @@
 """The bridge's program: the one place that chooses its parts and puts them together."""
 
 import argparse
-import fcntl
 import resource
 import signal
 import sys
@@ -10,24 +9,29 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from cryptography import x509
 
+from firmware.cobs import codec
 from firmware.policy import Facility
 from firmware.token.anchors import AnchorsMalformed, TrustAnchors
-from host_bridge import pairing
+from host_bridge.alone import alone
+from host_bridge.commands import add_commands
 from host_bridge.config import Config, ConfigError
 from host_bridge.courier import Courier
-from host_bridge.desk import Desk
-from host_bridge.eligibility import EligibilitySimulator, PeopleMalformed
+from host_bridge.denylist import DenylistUnusable
+from host_bridge.desk import Desk, Site
+from host_bridge.eligibility_simulator import EligibilitySimulator, PeopleMalformed
 from host_bridge.events import open_log
-from host_bridge.journal import Journal, JournalUnavailable
+from host_bridge.identity import BridgeIdentity
+from host_bridge.journal import Journal
+from host_bridge.journal_file import JournalUnavailable
 from host_bridge.keys import Seal, load_or_create
 from host_bridge.outlets.face_folder import FaceFolder, FaceFolderUnusable
 from host_bridge.outlets.window.address import announced, read
 from host_bridge.outlets.window.window import Window, token_of
-from host_bridge.pairing import BridgeIdentity
+from host_bridge.pair import NotPaired
 from host_bridge.recall import recall
 from host_bridge.reception import Reception
 from host_bridge.session import serve
@@ -37,6 +41,7 @@ from host_bridge.web.server import PortTaken, listen
 _UNUSABLE = (
     AnchorsMalformed,
     ConfigError,
+    DenylistUnusable,
     FaceFolderUnusable,
     JournalUnavailable,
     OSError,
@@ -56,10 +61,12 @@ def main() -> None:
     show = commands.add_parser("window", help="print the address of the running bridge's page for the reception")
     show.add_argument("--config", type=Path, required=True, help="the bridge's TOML file")
     show.set_defaults(command=window)
-    pairing.add_commands(commands)
+    add_commands(commands)
     options = parser.parse_args()
     try:
         options.command(options)
+    except NotPaired as refused:
+        sys.exit(str(refused))
     except _UNUSABLE as error:
         sys.exit(f"kiosk-bridge: {error}")
 
@@ -69,7 +76,6 @@ def run(options: argparse.Namespace) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # no core dump: memory here holds patients' names
     config = Config.load(options.config)
     identity = BridgeIdentity.load(config.identity)
-    config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     with alone(config.state), listen(config.window) as listener:
         facility = Facility(config.facility)
         facility_key = load_or_create(config.state / "facility.key")
@@ -79,8 +85,8 @@ def run(options: argparse.Namespace) -> None:
         cards = TrustAnchors.from_files(
             (config.authority / "jpki_ca.pem").read_bytes(), (config.authority / "cv_ca.json").read_bytes()
         )
-        trust = Trust(identity.bridge_id, authority, cards, facility_key, config.demo)
-        eligibility = EligibilitySimulator.load(config.people)
+        trust = Trust(identity.bridge_id, authority, cards, facility_key, config.demo, identity.denylist)
+        eligibility = EligibilitySimulator(config.people)
         folder = FaceFolder.prepare(config.face, config.work, config.index)
         reception = Reception(folder)
         log = open_log(sys.stdout, reception.heard)
@@ -97,7 +103,8 @@ def run(options: argparse.Namespace) -> None:
                 reception,
                 log,
             )
-            desk = Desk(journal, seal, trust, config.facility, eligibility, log, stored=courier.call)
+            site = Site(config.facility, config.prescriptions)
+            desk = Desk(journal, seal, identity.record_key, trust, site, eligibility, log, stored=courier.call)
             page = Window(reception, listener, token_of(window_key), config.demo, log)
             stop = threading.Event()
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -110,7 +117,7 @@ def run(options: argparse.Namespace) -> None:
                     facility=config.facility.name.lower(),
                     window=page.port,
                 )
-                serve(config.port, identity, desk, log, stop)
+                serve(config.port, identity, desk, log, stop, codec())
         log.info("bridge_stopped")
 
 
@@ -145,20 +152,6 @@ def working(worker: Worker) -> Iterator[None]:
     finally:
         worker.stop()
         thread.join()
-
-
-def alone(state: Path) -> BinaryIO:
-    """A lock on the state folder, held while it is open: two bridges would write the same visit's file twice.
-
-    Raises ConfigError where another bridge holds it.
-    """
-    lock = (state / "lock").open("wb")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise ConfigError(f"{state}: another bridge is running on this folder; end it first") from None
-    return lock
 
 
 if __name__ == "__main__":

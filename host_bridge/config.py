@@ -23,10 +23,16 @@ class Config:
     facility: FacilityKind
     demo: bool
     """A demo bridge takes demo readers only, any other bridge takes none of them."""
+    prescriptions: bool
+    """Whether electronic prescriptions (電子処方箋) are handled here."""
     state: Path
     """Folder of the journal and the bridge's keys; made at the first start, for the bridge alone."""
     identity: Path
     """Folder of the bridge's certificates."""
+    maker_roots: Path
+    """PEM file: the makers whose readers may be paired here."""
+    maker_revoked: Path
+    """PEM file: the makers' lists of revoked readers (CRL); needed to pair."""
     authority: Path
     """Folder with `jpki_ca.pem` and `cv_ca.json`: who may have issued a genuine card."""
     face: Path
@@ -61,9 +67,12 @@ class Config:
         return cls(
             institution_code=_value(table, file, "institution_code", "ten digits", _institution_code),
             facility=_value(table, file, "facility", " | ".join(kinds), kinds.get),
-            demo=_value(table, file, "demo", "true | false", lambda value: value if isinstance(value, bool) else None),
+            demo=_value(table, file, "demo", "true | false", _flag),
+            prescriptions=_value(table, file, "prescriptions", "true | false", _flag),
             state=path("state"),
             identity=path("identity"),
+            maker_roots=path("maker_roots"),
+            maker_revoked=path("maker_revoked"),
             authority=path("authority"),
             face=path("face"),
             work=path("work"),
@@ -89,6 +98,10 @@ def _value(table: Mapping[str, Any], file: Path, key: str, allowed: str, read: C
 
 def _institution_code(value: str) -> str | None:
     return value if re.fullmatch(r"[0-9]{10}", value) else None
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
 def _local_port(value: int) -> int | None:

@@ -11,7 +11,8 @@ from structlog.typing import FilteringBoundLogger
 from firmware.policy import Facility
 from firmware.token.cose import verify_token
 from host_bridge.eligibility import Eligibility, EligibilityUnavailable
-from host_bridge.journal import Errand, Journal, JournalUnavailable
+from host_bridge.journal import Errand, Journal
+from host_bridge.journal_file import JournalUnavailable
 from host_bridge.keys import Seal
 from host_bridge.outlets.face_folder import FaceFolder, NameTaken
 from host_bridge.outlets.oqs_face import FaceFile, file_name, to_xml

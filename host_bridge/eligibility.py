@@ -1,16 +1,15 @@
-"""What the eligibility system (オンライン資格確認等システム) knows of a patient: the contract, and a simulator.
+"""What the eligibility system (オンライン資格確認等システム) knows of a patient: the contract.
 
 The real system is reached through software that only registered vendors receive; this contract is where it goes.
+`eligibility_simulator` stands in for it.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from host_bridge.outlets.oqs_face import Result, check_result
+from host_bridge.outlets.oqs_face import Result
 
 
 class EligibilityUnavailable(Exception):
@@ -63,6 +62,18 @@ class Qualification:
     results: tuple[Result, ...]
 
 
+@dataclass(frozen=True)
+class Prescription:
+    """An electronic prescription (電子処方箋) that has not been dispensed."""
+
+    id: str
+    """At most 32 ASCII characters."""
+    day: str
+    """Of issue, yyyymmdd."""
+    issuer: str
+    """Name of the institution, at most 96 bytes of UTF-8."""
+
+
 class Eligibility(Protocol):
     """The eligibility system, asked by the SHA-256 of the DER authentication certificate."""
 
@@ -72,48 +83,12 @@ class Eligibility(Protocol):
     def qualification(self, certificate_sha256: bytes) -> Qualification:
         """Raises EligibilityUnavailable."""
 
+    def prescriptions(self, certificate_sha256: bytes) -> Sequence[Prescription]:
+        """What may be dispensed to this patient. Raises EligibilityUnavailable."""
 
-class PeopleMalformed(ValueError):
-    """The simulator's file is not of the expected form; the text names the part, not its content."""
+    def disaster(self) -> bool:
+        """Whether the system is in its disaster mode (災害時). Raises EligibilityUnavailable."""
 
-
-class EligibilitySimulator:
-    """Answers from a JSON file made at set-up.
-
-    `{"people": [{"certificate": SHA-256 hex, "registered": bool, "validity": 1-6, "results": [{element: text or
-    group}, ...]}], "revoked": [serial number hex, ...]}`. Whoever is not in it has no qualification, and of their
-    certificate nothing is known unless it is revoked.
-    """
-
-    def __init__(self, people: Mapping[bytes, Qualification], revoked: frozenset[int]) -> None:
-        self._people = people
-        self._revoked = revoked
-
-    @classmethod
-    def load(cls, file: Path) -> "EligibilitySimulator":
-        """Raises OSError, PeopleMalformed."""
-        text = file.read_text("utf-8")
-        try:
-            table = json.loads(text)
-            people = {bytes.fromhex(person["certificate"]): _qualification(person) for person in table["people"]}
-            revoked = frozenset(int(serial, 16) for serial in table["revoked"])
-        except (ValueError, TypeError, KeyError) as error:
-            raise PeopleMalformed(f"{file.name}: {type(error).__name__}") from error
-        return cls(people, revoked)
-
-    def revocation(self, certificate_sha256: bytes, serial: int) -> CertificateStatus:
-        """GOOD, REVOKED or UNKNOWN."""
-        if serial in self._revoked:
-            return CertificateStatus.REVOKED
-        return CertificateStatus.GOOD if certificate_sha256 in self._people else CertificateStatus.UNKNOWN
-
-    def qualification(self, certificate_sha256: bytes) -> Qualification:
-        """The person's qualification, or that there is none."""
-        return self._people.get(certificate_sha256, Qualification(False, QualificationValidity.NONE, ()))
-
-
-def _qualification(person: Mapping[str, Any]) -> Qualification:
-    results = tuple(person["results"])
-    for result in results:
-        check_result(result)
-    return Qualification(bool(person["registered"]), QualificationValidity(person["validity"]), results)
+    def passcode(self) -> str | None:
+        """What staff type to confirm a patient by eye (目視確認), or None where that is not done here. Raises
+        EligibilityUnavailable."""

@@ -17,11 +17,14 @@ CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
     "answer_failed": frozenset({"device", "question", "reason"}),
     # a visit
     "nonce_issued": frozenset({"device"}),
-    "patient_identified": frozenset({"registered", "certificate", "validity"}),
+    "patient_identified": frozenset({"registered", "validity"}),
+    "certificate_judged": frozenset({"certificate"}),
     "clock_behind": frozenset(),
     "reception_called": frozenset({"device"}),
+    "passcode_checked": frozenset({"device", "verdict", "tries_left"}),
     "token_stored": frozenset({"device", "cti", "method", "certificate", "visited_at", "ms"}),
     "token_repeated": frozenset({"cti"}),
+    "counter_gap": frozenset({"device", "last", "counter"}),
     "token_refused": frozenset({"device", "cti", "reason"}),
     # what leaves the bridge
     "face_file_written": frozenset({"cti", "file"}),

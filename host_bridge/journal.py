@@ -1,23 +1,19 @@
-"""The bridge's journal: every nonce, token and errand on disk before anybody is told of it.
-
-SQLite in WAL mode with synchronous=FULL; one connection, owned by one thread.
-"""
+"""The bridge's journal: every nonce, token and errand on disk before anybody is told of it."""
 
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from firmware.token.refusal import Refusal, TokenRefused
+from host_bridge.journal_file import JournalFile
 
 _NONCE_KEPT_S: Final = 7 * 24 * 3600
 """An unused nonce is forgotten after this; it has expired long before."""
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE device (
     certificate_sha256 BLOB PRIMARY KEY,
@@ -37,9 +33,9 @@ CREATE TABLE token (
     certificate_sha256 BLOB NOT NULL REFERENCES device,
     nonce BLOB NOT NULL REFERENCES nonce,
     token BLOB NOT NULL UNIQUE,
-    revocation TEXT NOT NULL,
+    certificate_status TEXT NOT NULL,
     received_at INTEGER NOT NULL,
-    UNIQUE (device_id, counter)
+    UNIQUE (certificate_sha256, counter)
 ) STRICT;
 CREATE TABLE outbox (
     cti BLOB PRIMARY KEY REFERENCES token,
@@ -50,14 +46,6 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_open ON outbox (cti) WHERE delivered_at IS NULL;
 """
-
-
-class JournalUnavailable(Exception):
-    """Nothing can be stored or read now, so nothing may be acknowledged. `reason` is SQLite's name of the error."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -81,7 +69,7 @@ class StoredToken:
     """DER certificates, LDevID first."""
     nonce: bytes
     token: bytes
-    revocation: str
+    certificate_status: str
     """What was known of the patient's certificate when the token came."""
     received_at: int
 
@@ -110,7 +98,7 @@ class KeptVisit:
     chain: tuple[bytes, ...]
     nonce: bytes
     token: bytes
-    revocation: str
+    certificate_status: str
     received_at: int
     visited_at: int
     file_name: str | None
@@ -118,24 +106,15 @@ class KeptVisit:
     """When its file was handed over."""
 
 
-_T = TypeVar("_T")
-
-
 class Journal:
     """Each call returns once its outcome is on disk. Every call raises JournalUnavailable when that cannot be."""
 
     def __init__(self, file: Path) -> None:
         """Open the journal, making it if there is none. Raises JournalUnavailable."""
-        self._owner = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        try:
-            self._db = self._owner.submit(_open, file).result()
-        except sqlite3.Error as error:
-            self._owner.shutdown()
-            raise JournalUnavailable(_reason(error)) from error
+        self._file = JournalFile(file, _SCHEMA, _VERSION)
 
     def close(self) -> None:
-        self._owner.submit(self._db.close).result()
-        self._owner.shutdown()
+        self._file.close()
 
     def issue_nonce(self, device_id: str, now: int) -> bytes:
         """A fresh nonce of 32 random bytes for one visit at this reader."""
@@ -145,7 +124,7 @@ class Journal:
             db.execute("DELETE FROM nonce WHERE cti IS NULL AND issued_at < ?", (now - _NONCE_KEPT_S,))
             db.execute("INSERT INTO nonce VALUES (?, ?, ?, NULL)", (nonce, device_id, now))
 
-        self._transact(write)
+        self._file.transact(write)
         return nonce
 
     def find_nonce(self, nonce: bytes) -> IssuedNonce | None:
@@ -155,62 +134,48 @@ class Journal:
             row = db.execute("SELECT device_id, issued_at, cti FROM nonce WHERE nonce = ?", (nonce,)).fetchone()
             return row and IssuedNonce(nonce, row[0], row[1], row[2] is not None)
 
-        return self._transact(read)
+        return self._file.transact(read)
 
     def holds(self, token: bytes, certificate: bytes) -> bool:
         """Whether exactly this token, signed under this LDevID (DER), is stored already."""
         wanted = (token, hashlib.sha256(certificate).digest())
         query = "SELECT 1 FROM token WHERE token = ? AND certificate_sha256 = ?"
-        return self._transact(lambda db: db.execute(query, wanted).fetchone() is not None)
+        return self._file.transact(lambda db: db.execute(query, wanted).fetchone() is not None)
 
-    def store(self, stored: StoredToken, visited_at: int, lookup_key_sealed: bytes) -> None:
+    def store(self, stored: StoredToken, visited_at: int, lookup_key_sealed: bytes) -> int | None:
         """Token, its nonce's use and the errand it causes, in one transaction.
 
+        Returns the counter that was stored last before it, under this LDevID, or else where that is new and the count
+        goes on, under the device's one before; None where there is nothing to go on from.
         Raises TokenRefused: CTI_REUSED, COUNTER_REUSED, NONCE_UNKNOWN, NONCE_USED.
         """
-        self._transact(lambda db: _store(db, stored, visited_at, lookup_key_sealed))
+        return self._file.transact(lambda db: _store(db, stored, visited_at, lookup_key_sealed))
 
     def errands(self) -> tuple[Errand, ...]:
         """What has not been delivered, oldest first."""
         query = """SELECT cti, token.device_id, chain, nonce, token, visited_at, lookup_key_sealed, file_name
             FROM outbox JOIN token USING (cti) JOIN device USING (certificate_sha256)
             WHERE delivered_at IS NULL ORDER BY token.rowid"""
-        rows = self._transact(lambda db: db.execute(query).fetchall())
+        rows = self._file.transact(lambda db: db.execute(query).fetchall())
         return tuple(Errand(row[0], row[1], split_chain(row[2]), *row[3:]) for row in rows)
 
     def recent_visits(self, since: int, most: int) -> tuple[KeptVisit, ...]:
         """Of the `most` visits stored last, those that took place after `since` (seconds since 1970), oldest first."""
-        query = """SELECT cti, token.device_id, chain, nonce, token, revocation, received_at, visited_at, file_name,
-            delivered_at FROM outbox JOIN token USING (cti) JOIN device USING (certificate_sha256)
+        query = """SELECT cti, token.device_id, chain, nonce, token, certificate_status, received_at, visited_at,
+            file_name, delivered_at FROM outbox JOIN token USING (cti) JOIN device USING (certificate_sha256)
             WHERE token.rowid > (SELECT max(rowid) FROM token) - ? AND visited_at > ? ORDER BY token.rowid"""
-        rows = self._transact(lambda db: db.execute(query, (most, since)).fetchall())
+        rows = self._file.transact(lambda db: db.execute(query, (most, since)).fetchall())
         return tuple(KeptVisit(row[0], row[1], split_chain(row[2]), *row[3:]) for row in rows)
 
     def prepared(self, cti: bytes, file_name: str | None) -> None:
         """Remember the finished work file of an errand, or that there is none after all."""
         query = "UPDATE outbox SET file_name = ? WHERE cti = ? AND delivered_at IS NULL"
-        self._transact(lambda db: db.execute(query, (file_name, cti)))
+        self._file.transact(lambda db: db.execute(query, (file_name, cti)))
 
     def delivered(self, cti: bytes, now: int) -> None:
         """An errand is done: erase what could find the patient."""
         query = "UPDATE outbox SET delivered_at = ?, lookup_key_sealed = NULL WHERE cti = ? AND delivered_at IS NULL"
-        self._transact(lambda db: db.execute(query, (now, cti)))
-
-    def _transact(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        def run() -> _T:
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                result = work(self._db)
-                self._db.execute("COMMIT")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-            return result
-
-        try:
-            return self._owner.submit(run).result()
-        except sqlite3.Error as error:
-            raise JournalUnavailable(_reason(error)) from error
+        self._file.transact(lambda db: db.execute(query, (now, cti)))
 
 
 def split_chain(chain: bytes) -> tuple[bytes, ...]:
@@ -224,26 +189,12 @@ def split_chain(chain: bytes) -> tuple[bytes, ...]:
     return tuple(certificates)
 
 
-def _open(file: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(file, isolation_level=None)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA foreign_keys = ON")
-    db.execute("PRAGMA secure_delete = ON")
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
-    elif version != _VERSION:
-        db.close()
-        raise sqlite3.DatabaseError(f"journal of version {version}")
-    return db
-
-
-def _store(db: sqlite3.Connection, stored: StoredToken, visited_at: int, lookup_key_sealed: bytes) -> None:
+def _store(db: sqlite3.Connection, stored: StoredToken, visited_at: int, lookup_key_sealed: bytes) -> int | None:
     if db.execute("SELECT 1 FROM token WHERE cti = ?", (stored.cti,)).fetchone():
         raise TokenRefused(Refusal.CTI_REUSED)
-    counted = (stored.device_id, stored.counter)
-    if db.execute("SELECT 1 FROM token WHERE device_id = ? AND counter = ?", counted).fetchone():
+    thumbprint = hashlib.sha256(stored.chain[0]).digest()
+    counted = (thumbprint, stored.counter)
+    if db.execute("SELECT 1 FROM token WHERE certificate_sha256 = ? AND counter = ?", counted).fetchone():
         raise TokenRefused(Refusal.COUNTER_REUSED)
     issued = (stored.nonce, stored.device_id)
     nonce = db.execute("SELECT cti FROM nonce WHERE nonce = ? AND device_id = ?", issued).fetchone()
@@ -251,7 +202,7 @@ def _store(db: sqlite3.Connection, stored: StoredToken, visited_at: int, lookup_
         raise TokenRefused(Refusal.NONCE_UNKNOWN)
     if nonce[0] is not None:
         raise TokenRefused(Refusal.NONCE_USED)
-    thumbprint = hashlib.sha256(stored.chain[0]).digest()
+    last = _last_counter(db, stored, thumbprint)
     chain = b"".join(stored.chain)
     db.execute("INSERT OR IGNORE INTO device VALUES (?, ?, ?)", (thumbprint, stored.device_id, chain))
     db.execute("UPDATE nonce SET cti = ? WHERE nonce = ?", (stored.cti, stored.nonce))
@@ -264,12 +215,18 @@ def _store(db: sqlite3.Connection, stored: StoredToken, visited_at: int, lookup_
             thumbprint,
             stored.nonce,
             stored.token,
-            stored.revocation,
+            stored.certificate_status,
             stored.received_at,
         ),
     )
     db.execute("INSERT INTO outbox VALUES (?, ?, ?, NULL, NULL)", (stored.cti, visited_at, lookup_key_sealed))
+    return last
 
 
-def _reason(error: sqlite3.Error) -> str:
-    return getattr(error, "sqlite_errorname", None) or type(error).__name__
+def _last_counter(db: sqlite3.Connection, stored: StoredToken, thumbprint: bytes) -> int | None:
+    query = "SELECT counter FROM token WHERE certificate_sha256 = ? ORDER BY rowid DESC LIMIT 1"
+    row = db.execute(query, (thumbprint,)).fetchone()
+    if row is None and stored.counter != 1:  # 1: paired anew, and counting anew
+        query = "SELECT counter FROM token WHERE device_id = ? ORDER BY rowid DESC LIMIT 1"
+        row = db.execute(query, (stored.device_id,)).fetchone()
+    return row and int(row[0])

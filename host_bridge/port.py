@@ -1,8 +1,10 @@
 """The terminal's end of the cable: a serial port by pyserial, on Linux and Windows alike."""
 
+import errno
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import serial
 
@@ -14,7 +16,20 @@ if sys.platform != "win32":
 
 
 class PortLost(Exception):
-    """The cable is out, or the port cannot be opened."""
+    """The port cannot be used. `reason`: port_absent, port_busy (another program has it), port_denied (not for this
+    user), port_gone (while it was open), port_blocked (nothing takes what is written)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+_REASONS: Final = {
+    errno.EACCES: "port_denied",
+    errno.EPERM: "port_denied",
+    errno.EAGAIN: "port_busy",
+    errno.EBUSY: "port_busy",
+}
 
 
 class TerminalPort:
@@ -31,7 +46,7 @@ class TerminalPort:
         try:
             self._line = serial.Serial(str(self._path), exclusive=True)
         except _GONE as error:
-            raise PortLost(f"{self._path} cannot be opened") from error
+            raise PortLost(_REASONS.get(getattr(error, "errno", None) or 0, "port_absent")) from error
 
     def read(self, timeout_s: float) -> bytes:
         """Whatever has arrived, at most 4,096 bytes; b"" after `timeout_s`. Raises PortLost."""
@@ -41,7 +56,7 @@ class TerminalPort:
             first: bytes = line.read(1)
             return first + line.read(min(line.in_waiting, 4095)) if first else b""
         except _GONE as error:
-            raise PortLost(f"{self._path} is gone") from error
+            raise PortLost("port_gone") from error
 
     def write(self, data: bytes, timeout_s: float) -> None:
         """Write all of it. Raises PortLost, also when the line stays blocked for `timeout_s`."""
@@ -49,8 +64,10 @@ class TerminalPort:
         try:
             line.write_timeout = timeout_s
             line.write(data)
+        except serial.SerialTimeoutException as error:
+            raise PortLost("port_blocked") from error
         except _GONE as error:
-            raise PortLost(f"{self._path} takes no bytes") from error
+            raise PortLost("port_gone") from error
 
     def close(self) -> None:
         """Close the port; it can be opened again."""
@@ -61,5 +78,5 @@ class TerminalPort:
 
     def _opened(self) -> serial.Serial:
         if self._line is None:
-            raise PortLost(f"{self._path} is not open")
+            raise PortLost("port_gone")
         return self._line

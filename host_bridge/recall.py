@@ -34,7 +34,7 @@ def _visit(kept: KeptVisit, facility: Facility, bridge_id: bytes) -> Visit | Non
         kept.visited_at,
         kept.device_id,
         claims.method.value,
-        kept.revocation,
+        kept.certificate_status,
         answers_of(claims, facility),
     )
 

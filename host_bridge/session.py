@@ -1,163 +1,263 @@
-"""The bridge's end of the link: open the port, open the connection, answer the reader's questions."""
+"""The bridge's end of the link: it connects, says what it keeps to, and answers the reader's questions.
+
+`Session` has no input or output of its own; `serve` is the thin loop around it.
+"""
 
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from structlog.typing import FilteringBoundLogger
 
 from firmware.wire import messages
-from firmware.wire.channel import Channel
-from firmware.wire.messages import Malformed
+from firmware.wire.channel import SESSION, Channel
+from firmware.wire.messages import LIMITS_MS, Malformed
 from firmware.wire.tls import Event, Lost, Received, SecureChannel, Secured
-from host_bridge.desk import Desk
-from host_bridge.eligibility import CertificateStatus
-from host_bridge.pairing import BridgeIdentity
+from host_bridge.answers import Answering, Asker, answer, settings_body
+from host_bridge.denylist import DenylistUnusable
+from host_bridge.desk import Settings
+from host_bridge.devices import NotServed
+from host_bridge.identity import BridgeIdentity
 from host_bridge.port import PortLost, TerminalPort
+from host_bridge.presence import NO_ANSWER, Presence
 
-REOPEN_S = 0.1
+if TYPE_CHECKING:
+    from firmware.wire.frame import Codec
+
+LOOK_MS: Final = 1000
+"""From one look at what may have changed (settings, denylist) to the next."""
+TOLD_ANEW_MS: Final = 3_600_000
+"""Settings are told at least so often."""
+APART_MS: Final = 2000
+"""Settings are told anew where the terminal's clock and the running time have come apart by more: somebody set the
+clock, or the terminal slept."""
+
+REOPEN_S: Final = 0.1
 """Pause before a port that is absent is tried again."""
-WRITE_S = 2.0
-READ_S = 0.25
+WRITE_S: Final = 2.0
+READ_S: Final = 0.25
 """Longest wait for the reader before the thread looks whether it is to stop."""
 
-_STATUSES = {
-    CertificateStatus.GOOD: messages.GOOD,
-    CertificateStatus.ENDING: messages.ENDING,
-    CertificateStatus.ENDED: messages.ENDED,
-    CertificateStatus.EXPIRED: messages.EXPIRED,
-    CertificateStatus.REVOKED: messages.REVOKED,
-    CertificateStatus.UNKNOWN: messages.UNCERTAIN,
-}
+
+class Session:
+    """One reader at a time, over as many connections as its cable makes of it.
+
+    Call `start`, then `feed` and `tick`; write `output` to the line after every call. `feed` acknowledges, `tick`
+    answers: it takes as long as the desk does. `now` is a count of milliseconds that never goes back.
+    """
+
+    def __init__(
+        self,
+        identity: BridgeIdentity,
+        desk: Answering,
+        log: FilteringBoundLogger,
+        codec: "Codec",
+        urandom: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._identity = identity
+        self._desk = desk
+        self._log = log
+        tls = identity.tls_context()
+        self._line = SecureChannel(
+            Channel(True, urandom, SESSION, codec),
+            lambda incoming, outgoing: tls.wrap_bio(incoming, outgoing, server_side=False),
+        )
+        self._presence = Presence(codec)
+        self._asker: Asker | None = None
+        self._questions: deque[Received] = deque()
+        self._answers: deque[tuple[int, int, bytes]] = deque()
+        self._told: Settings | None = None
+        self._told_at = 0
+        self._confirmed = True
+        self._look_at = 0
+        self._up = False
+        self._down_for = ""
+
+    def start(self, now: int) -> None:
+        """The line has been (re)opened."""
+        self._forget()
+        self._presence.start(now)
+        self._line.start(now)
+        self._look_at = now + LOOK_MS
+
+    def feed(self, data: bytes, now: int) -> None:
+        """Bytes from the line."""
+        self._presence.heard(data, now)
+        self._follow(self._line.feed(data, now), now)
+
+    def tick(self, now: int) -> None:
+        """Do what is due; to be called at `due` at the latest."""
+        self._follow(self._line.tick(now), now)
+        while self._answers:
+            self._line.send(*self._answers.popleft(), now)
+        if now >= self._look_at:
+            self._look(now)
+        if self._questions and self._still_served(now):
+            self._answer(self._questions.popleft())  # sent by the next call, whose `now` is after the desk's work
+
+    def due(self) -> int:
+        """When `tick` must be called next; 0, which is long past, where a question waits."""
+        if self._questions or self._answers:
+            return 0
+        due = self._line.due()
+        return self._look_at if due is None else min(due, self._look_at)
+
+    def output(self) -> bytes:
+        """What must be written to the line now; given once."""
+        return self._line.output()
+
+    def fell(self, reason: str) -> None:
+        """The connection is over, or none comes about; an unchanged reason is told once."""
+        device = self._asker.device_id if self._asker is not None else None
+        self._forget()
+        news = self._up or reason != self._down_for
+        self._up = False
+        self._down_for = reason
+        if news:
+            self._log.info("link_down", device=device, reason=reason)
+
+    def _forget(self) -> None:
+        self._asker = None
+        self._questions.clear()
+        self._answers.clear()
+        self._told = None
+
+    def _follow(self, events: list[Event], now: int) -> None:
+        for event in events:
+            if isinstance(event, Lost):
+                self.fell(event.reason)
+            elif isinstance(event, Secured):
+                if not self._meet(event, now):
+                    return
+            elif event.kind == messages.DONE and event.request == 0:
+                self._settled()
+            else:
+                self._questions.append(event)
+
+    def _meet(self, reader: Secured, now: int) -> bool:
+        """Whether the reader is served."""
+        self._forget()
+        device = self._serving(reader.certificate, now)
+        if device is None:
+            return False
+        self._asker = Asker(device, (reader.certificate, self._identity.authority))
+        self._tell(self._desk.settings(), now)
+        return True
+
+    def _serving(self, certificate: bytes, now: int) -> str | None:
+        """The device that is served with this certificate; any other is told that it is not."""
+        try:
+            return self._identity.devices.serving(certificate)
+        except NotServed as error:
+            device, reason = error.device_id, error.reason
+        except (DenylistUnusable, OSError, ValueError) as error:
+            device, reason = None, "denylist_unusable" if isinstance(error, DenylistUnusable) else "identity_unusable"
+        self._line.refuse(now)
+        self._forget()
+        if self._up or self._down_for != reason:
+            self._log.warning("link_refused", device=device, reason=reason)
+        self._up = False
+        self._down_for = reason
+        return None
+
+    def _still_served(self, now: int) -> bool:
+        """Whether the reader of this session may go on: it may have been denied or unpaired since."""
+        return self._asker is not None and self._serving(self._asker.chain[0], now) is not None
+
+    def _look(self, now: int) -> None:
+        self._look_at = now + LOOK_MS
+        if self._asker is None:
+            verdict = self._presence.verdict(now)
+            if verdict:
+                self.fell(verdict)
+        elif self._still_served(now):
+            if not self._confirmed and now - self._told_at >= LIMITS_MS[messages.SETTINGS]:
+                self._line.refuse(now)
+                self.fell(NO_ANSWER)
+            elif self._confirmed and self._is_news(settings := self._desk.settings(), now):
+                self._tell(settings, now)
+
+    def _is_news(self, settings: Settings, now: int) -> bool:
+        told, since = self._told, now - self._told_at
+        if told is None or since >= TOLD_ANEW_MS or abs((settings.now - told.now) * 1000 - since) > APART_MS:
+            return True
+        return replace(settings, now=told.now) != told
+
+    def _tell(self, settings: Settings, now: int) -> None:
+        self._line.send(messages.SETTINGS, 0, settings_body(settings), now)
+        self._told, self._told_at, self._confirmed = settings, now, False
+
+    def _settled(self) -> None:
+        """The reader has taken the settings."""
+        self._confirmed = True
+        if not self._up and self._asker is not None:
+            self._up = True
+            self._down_for = ""
+            self._log.info("link_up", device=self._asker.device_id)
+
+    def _answer(self, question: Received) -> None:
+        if self._asker is None:
+            return
+        try:
+            kind, body = answer(question, self._asker, self._desk, self._identity.devices)
+        except Malformed:
+            kind, body = messages.ERROR, bytes([messages.NOT_UNDERSTOOD])
+        except Exception as error:  # one question that fails must not end the conversation
+            reason, device = type(error).__name__, self._asker.device_id
+            self._log.info("answer_failed", device=device, question=question.kind, reason=reason)
+            kind, body = messages.ERROR, bytes([messages.CANNOT])
+        self._answers.append((kind, question.request, body))
 
 
 def serve(
-    port_path: Path, identity: BridgeIdentity, desk: Desk, log: FilteringBoundLogger, stop: threading.Event
+    port_path: Path,
+    identity: BridgeIdentity,
+    desk: Answering,
+    log: FilteringBoundLogger,
+    stop: threading.Event,
+    codec: "Codec",
 ) -> None:
     """Serve the reader at `port_path` until `stop` is set, in the calling thread.
 
     The port may be absent, and come back as another device behind the same name.
     """
     port = TerminalPort(port_path)
-    session = Session(identity, desk, log)
+    session = Session(identity, desk, log, codec)
     try:
         while not stop.is_set():
             try:
                 port.open()
-                session.converse(port, stop)
-            except PortLost:
-                session.fell("port_gone")
+                session.start(monotonic_ms())
+                while not stop.is_set():
+                    _turn(session, port)
+            except PortLost as lost:
+                session.fell(lost.reason)
                 stop.wait(REOPEN_S)
     finally:
         port.close()
 
 
-class Session:
-    """One reader at a time, over as many connections as its cable makes of it."""
-
-    def __init__(self, identity: BridgeIdentity, desk: Desk, log: FilteringBoundLogger) -> None:
-        self._identity = identity
-        self._tls = identity.tls_context()
-        self._desk = desk
-        self._log = log
-        self._device = ""
-        self._chain: Sequence[bytes] = ()
-        self._up = False
-        self._down_for = ""
-
-    def converse(self, port: TerminalPort, stop: threading.Event) -> None:
-        """Serve on an open port. Raises PortLost."""
-        line = SecureChannel(
-            Channel(True, os.urandom),
-            lambda incoming, outgoing: self._tls.wrap_bio(incoming, outgoing, server_side=False),
-        )
-        line.start(_now())
-        while not stop.is_set():
-            events = line.tick(_now())
-            self._flush(line, port)
-            if not events:
-                due = line.due()
-                wait = READ_S if due is None else (due - _now()) / 1000
-                events = line.feed(port.read(min(READ_S, max(0.0, wait))), _now())
-                self._flush(line, port)  # acknowledge first: the desk may take its time
-            for event in events:
-                if not self._follow(event, line):
-                    break
-
-    def fell(self, reason: str) -> None:
-        """The connection is over; an unchanged reason is told once."""
-        news = self._up or reason != self._down_for
-        self._up = False
-        self._down_for = reason
-        if news:
-            self._log.info("link_down", device=self._device, reason=reason)
-
-    def _flush(self, line: SecureChannel, port: TerminalPort) -> None:
-        out = line.output()
-        if out:
-            port.write(out, WRITE_S)
-
-    def _follow(self, event: Event, line: SecureChannel) -> bool:
-        """Whether the connection goes on."""
-        if isinstance(event, Lost):
-            self.fell(event.reason)
-            return True
-        if isinstance(event, Secured):
-            return self._meet(event, line)
-        self._answer(event, line)
-        return True
-
-    def _meet(self, reader: Secured, line: SecureChannel) -> bool:
-        device = self._identity.paired_device(reader.certificate)
-        if device is None:
-            line.refuse(_now())
-            if self._down_for != "not_paired":
-                self._log.info("link_refused", device=None, reason="not_paired")
-            self._down_for = "not_paired"
-            return False
-        self._device = device
-        self._chain = (reader.certificate, self._identity.authority)
-        settings = self._desk.settings()
-        welcome = messages.pack_welcome(
-            settings.bridge_id, settings.facility_key, settings.facility_kind, settings.demo, settings.now
-        )
-        line.send(messages.WELCOME, 0, welcome, _now())
-        return True
-
-    def _answer(self, question: Received, line: SecureChannel) -> None:
-        if question.kind == messages.DONE and question.request == 0:
-            self._up = True
-            self._down_for = ""
-            self._log.info("link_up", device=self._device)
-            return
-        try:
-            kind, body = self._decide(question)
-        except Malformed:
-            kind, body = messages.ERROR, bytes([messages.NOT_UNDERSTOOD])
-        except Exception as error:  # one question that fails must not end the conversation
-            reason = type(error).__name__
-            self._log.info("answer_failed", device=self._device, question=question.kind, reason=reason)
-            kind, body = messages.ERROR, bytes([messages.CANNOT])
-        line.send(kind, question.request, body, _now())
-
-    def _decide(self, question: Received) -> tuple[int, bytes]:
-        if question.kind == messages.OPEN_VISIT:
-            return messages.NONCE, self._desk.open_visit(self._device)
-        if question.kind == messages.IDENTIFY:
-            standing = self._desk.identify(question.body)
-            status = _STATUSES[standing.certificate]
-            return messages.STANDING, messages.pack_standing(standing.registered, status, standing.validity)
-        if question.kind == messages.DELIVER:
-            token, evidence = messages.unpack_delivery(question.body)
-            receipt = self._desk.accept(self._chain, token, evidence)
-            return messages.RECEIPT, messages.pack_receipt(receipt.cti, receipt.accepted, receipt.refusal or "")
-        if question.kind == messages.CALL_RECEPTION:
-            self._desk.reception_called(self._device)
-            return messages.DONE, b""
-        raise Malformed(f"message {question.kind} from a reader")
+def _turn(session: Session, port: TerminalPort) -> None:
+    """What has arrived, then what is due. Raises PortLost."""
+    now = monotonic_ms()
+    wait = (session.due() - now) / 1000
+    session.feed(port.read(min(READ_S, max(0.0, wait))), monotonic_ms())
+    _flush(session, port)  # acknowledge first: the desk may take its time
+    session.tick(monotonic_ms())
+    _flush(session, port)
 
 
-def _now() -> int:
+def _flush(session: Session, port: TerminalPort) -> None:
+    out = session.output()
+    if out:
+        port.write(out, WRITE_S)
+
+
+def monotonic_ms() -> int:
+    """Milliseconds that never go back."""
     return time.monotonic_ns() // 1_000_000

@@ -19,6 +19,7 @@ from firmware.token.claims import Claims, DebugStatus, certificate_mac
 from firmware.token.cose import verify_token
 from firmware.token.refusal import Refusal, TokenRefused
 from firmware.wire.messages import MAX_CERTIFICATE
+from host_bridge.denylist import Denylist
 from host_bridge.eligibility import CertificateStatus
 from host_bridge.journal import IssuedNonce
 
@@ -44,6 +45,7 @@ class Trust:
     facility_key: bytes
     """Key of the certificate MAC in tokens."""
     demo: bool
+    denylist: Denylist
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,12 @@ def verify_visit(
     device_chain: Sequence[bytes], token: bytes, evidence: bytes, nonce: IssuedNonce, trust: Trust, now: int
 ) -> VerifiedVisit:
     """Believe a visit at time `now` (seconds since 1970), or raise TokenRefused. `nonce` is the bridge's own record.
+    Raises DenylistUnusable too: nothing is decided then.
 
     The patient's certificate is judged as of the beginning of the visit, when the nonce was issued: what the patient
     was told then still holds for a token that had to wait for its cable. Both are times of the bridge's own clock.
     """
-    device_id = _reader(device_chain, trust.facility_ca, now)
+    device_id = _reader(device_chain, trust, now)
     if nonce.device_id != device_id:
         raise TokenRefused(Refusal.NONCE_UNKNOWN)
     if nonce.used:
@@ -110,14 +113,14 @@ def status_by_date(certificate: x509.Certificate, at: int) -> CertificateStatus:
     return _STATUS_IN[certificate_phase(int(certificate.not_valid_after_utc.timestamp()), at)]
 
 
-def _reader(chain: Sequence[bytes], facility_ca: x509.Certificate, now: int) -> str:
-    """The device id in a local identity that the facility's CA issued to a reader."""
+def _reader(chain: Sequence[bytes], trust: Trust, now: int) -> str:
+    """The device id in a local identity that the facility's CA issued to a reader and has not denied since."""
     try:
         certificate = load_certificate(chain[0])
     except (ValueError, IndexError) as error:
         raise TokenRefused(Refusal.DEVICE_CERTIFICATE_MALFORMED) from error
     try:
-        certificate.verify_directly_issued_by(facility_ca)
+        certificate.verify_directly_issued_by(trust.facility_ca)
         names = certificate.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.ExtensionNotFound) as error:
@@ -126,6 +129,8 @@ def _reader(chain: Sequence[bytes], facility_ca: x509.Certificate, now: int) -> 
         raise TokenRefused(Refusal.DEVICE_CERTIFICATE_UNTRUSTED)
     if not certificate.not_valid_before_utc <= datetime.fromtimestamp(now, UTC) <= certificate.not_valid_after_utc:
         raise TokenRefused(Refusal.DEVICE_CERTIFICATE_EXPIRED)
+    if trust.denylist.denies(certificate):
+        raise TokenRefused(Refusal.DEVICE_REVOKED)
     return str(names[0].value)
 
 

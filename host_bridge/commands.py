@@ -1,0 +1,87 @@
+"""Commands about readers: make the bridge's identity, pair, deny, unpair, list. `pair` has a file of its own."""
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from unicodedata import east_asian_width
+
+from host_bridge.config import Config
+from host_bridge.devices import Row
+from host_bridge.identity import BridgeIdentity, create_bridge
+from host_bridge.pair import pair
+
+_HEADINGS: Final = ("装置 / device", "製造元 / maker", "登録 / paired since", "期限 / valid until", "拒否 / denied")
+_DAY: Final = "%Y-%m-%d"
+
+
+def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Each sets `command` to a function of the parsed options."""
+    init = subparsers.add_parser("init", help="make this bridge's authority, certificate and sealing key")
+    init.add_argument("--identity", type=Path, required=True, help="folder to make")
+    init.set_defaults(command=_init)
+    for name, command, what in (
+        ("pair", _pair, "give the reader on the port a local identity"),
+        ("devices", _devices, "list the readers paired or denied"),
+        ("unpair", _unpair, "no longer serve a reader; it may be paired again"),
+        ("deny", _deny, "never serve a reader again, because it was lost or stolen"),
+    ):
+        parser = subparsers.add_parser(name, help=what)
+        if name in ("unpair", "deny"):
+            parser.add_argument("device", help="serial number of the reader")
+        parser.add_argument("--config", type=Path, required=True, help="the bridge's TOML file")
+        parser.set_defaults(command=command)
+
+
+def _init(options: argparse.Namespace) -> None:
+    bridge = create_bridge(options.identity)
+    print(f"bridge {bridge.bridge_id.hex()} in {options.identity}")
+
+
+def _pair(options: argparse.Namespace) -> None:
+    pair(Config.load(options.config))
+
+
+def _devices(options: argparse.Namespace) -> None:
+    rows = _identity(options).devices.table()
+    if not rows:
+        print("登録されたリーダーはありません / no reader is paired; pair one with: kiosk-bridge pair --config FILE")
+        return
+    for line in _table([_HEADINGS, *map(_columns, rows)]):
+        print(line)
+
+
+def _unpair(options: argparse.Namespace) -> None:
+    _identity(options).devices.unpair(options.device)
+    print(f"{options.device}: 登録を解除しました / no longer served; it may be paired again")
+
+
+def _deny(options: argparse.Namespace) -> None:
+    _identity(options).devices.deny(options.device, datetime.now(UTC))
+    print(f"{options.device}: 拒否しました / denied: never served, never paired here again")
+
+
+def _identity(options: argparse.Namespace) -> BridgeIdentity:
+    return BridgeIdentity.load(Config.load(options.config).identity)
+
+
+def _columns(row: Row) -> tuple[str, ...]:
+    denied = f"{row.denied:{_DAY}}" if row.denied else "-"
+    if row.paired is None:
+        return row.device_id, "-", "-", "-", denied
+    seen = "" if row.seen else " (まだ接続なし / not seen yet)"
+    until = row.paired.local.not_valid_after_utc
+    return row.device_id, row.paired.maker_name, f"{row.paired.since:{_DAY}}{seen}", f"{until:{_DAY}}", denied
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: kanji and kana take two (East Asian Width, UAX 11)."""
+    return sum(2 if east_asian_width(one) in "WF" else 1 for one in text)

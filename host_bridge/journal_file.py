@@ -1,0 +1,182 @@
+"""The journal's file: SQLite in WAL mode with synchronous=FULL, one connection, owned by one thread.
+
+After an error the connection is thrown away and the next call opens the file anew, so that a disk that has room again
+needs nobody's hand. A file that was deleted under the running bridge is written anew from what the connection still
+holds; one that was replaced is taken as it is, once what could not be stored has been refused.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+from host_bridge.durable import sync_folder
+
+_T = TypeVar("_T")
+_KEEPING: Final = ("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_CONSTRAINT")
+"""Errors after which the connection is as good as before."""
+
+
+class JournalUnavailable(Exception):
+    """Nothing can be stored or read now, so nothing may be acknowledged. `reason` is SQLite's name of the error, or
+    one of ours; the text says more where there is more to say."""
+
+    def __init__(self, reason: str, advice: str = "") -> None:
+        super().__init__(f"{reason}: {advice}" if advice else reason)
+        self.reason = reason
+
+
+class JournalFile:
+    """Runs transactions; each returns once its outcome is on disk."""
+
+    def __init__(self, file: Path, schema: str, version: int) -> None:
+        """Open the file, making it if there is none. Raises JournalUnavailable."""
+        self._file = file
+        self._schema = schema
+        self._version = version
+        self._owner = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._db: sqlite3.Connection | None = None
+        self._places: tuple[int | None, int | None] = (None, None)
+        try:
+            self._owner.submit(self._connect, create=True).result()
+        except JournalUnavailable:
+            self._owner.shutdown()
+            raise
+
+    def close(self) -> None:
+        """Nothing may be asked after it."""
+        self._owner.submit(self._disconnect).result()
+        self._owner.shutdown()
+
+    def transact(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Do `work` in one transaction; what it raises undoes it. Raises JournalUnavailable."""
+        return self._owner.submit(self._transact, work).result()
+
+    # the owner's thread, from here on
+
+    def _transact(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        db = self._db or self._connect(create=False)
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(db)
+                db.execute("COMMIT")
+            finally:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+            self._stay_in_place(db)
+        except (sqlite3.Error, OSError) as error:
+            reason = _reason(error)
+            if not reason.startswith(_KEEPING):
+                self._disconnect()
+            raise JournalUnavailable(reason) from error
+        return result
+
+    def _connect(self, *, create: bool) -> sqlite3.Connection:
+        saved = self._beside(".saved")
+        try:
+            if not self._file.exists() and saved.exists():
+                self._put_back(saved)
+            uri = f"{self._file.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
+            db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        except (sqlite3.Error, OSError) as error:
+            raise JournalUnavailable(_reason(error), self._advice(_reason(error))) from error
+        try:
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+                db.execute(f"PRAGMA {pragma}")
+            self._check(db)
+            db.execute("BEGIN IMMEDIATE")  # the write-ahead log is there from now on
+            db.execute("COMMIT")
+            self._places = self._look()
+        except (sqlite3.Error, OSError) as error:
+            with suppress(sqlite3.Error):
+                db.close()
+            raise JournalUnavailable(_reason(error), self._advice(_reason(error))) from error
+        except JournalUnavailable:
+            db.close()
+            raise
+        self._db = db
+        return db
+
+    def _check(self, db: sqlite3.Connection) -> None:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            db.executescript(f"BEGIN; {self._schema} PRAGMA user_version = {self._version}; COMMIT;")
+        elif version != self._version:
+            raise JournalUnavailable(
+                "version",
+                f"{self._file} is of version {version}, this program keeps version {self._version}: start the program"
+                " that wrote it, or move the file away to begin a new journal",
+            )
+        (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise JournalUnavailable("SQLITE_CORRUPT", self._advice("SQLITE_CORRUPT"))
+
+    def _disconnect(self) -> None:
+        db, self._db = self._db, None
+        if db is not None:
+            with suppress(sqlite3.Error):
+                db.close()
+
+    def _stay_in_place(self, db: sqlite3.Connection) -> None:
+        """What was committed must be in the files of this name, not in files that have none any more.
+
+        Raises JournalUnavailable, sqlite3.Error, OSError.
+        """
+        main, log = self._look()
+        if (main, log) == self._places:
+            return
+        if main is None:
+            self._save(db)
+        elif main != self._places[0]:
+            self._disconnect()
+            raise JournalUnavailable("replaced", f"{self._file} was replaced while it was in use")
+        else:
+            (blocked, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if blocked:
+                raise JournalUnavailable("log_deleted")
+            self._disconnect()
+        self._connect(create=False)
+
+    def _save(self, db: sqlite3.Connection) -> None:
+        """Write the file anew; whole, then under a name that a start finds, then in its place."""
+        saving, saved = self._beside(".saving"), self._beside(".saved")
+        saving.unlink(missing_ok=True)
+        db.execute("VACUUM INTO ?", (str(saving),))
+        with saving.open("rb") as file:
+            os.fsync(file.fileno())
+        saving.replace(saved)
+        self._disconnect()
+        self._put_back(saved)
+
+    def _put_back(self, saved: Path) -> None:
+        for old in ("-wal", "-shm"):  # of the deleted file: its pages must not get into this one
+            self._beside(old).unlink(missing_ok=True)
+        saved.replace(self._file)
+        sync_folder(self._file.parent)
+
+    def _look(self) -> tuple[int | None, int | None]:
+        """The files that have the names now: the database and its write-ahead log."""
+        return _inode(self._file), _inode(self._beside("-wal"))
+
+    def _beside(self, ending: str) -> Path:
+        return self._file.with_name(self._file.name + ending)
+
+    def _advice(self, reason: str) -> str:
+        if reason in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
+            return f"{self._file} is damaged: put a backup in its place, or move it away (with its -wal) and keep it"
+        return f"{self._file} cannot be opened: see that its folder is there, may be written, and has room"
+
+
+def _inode(file: Path) -> int | None:
+    try:
+        return file.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _reason(error: sqlite3.Error | OSError) -> str:
+    return getattr(error, "sqlite_errorname", None) or type(error).__name__
