@@ -184,11 +184,11 @@ class HostPort(Protocol):
     def close(self) -> None: ...
 
 
-class KeyStore(Protocol):
-    """The reader's local identity (LDevID, IEEE 802.1AR): issued at pairing, signs tokens, serves TLS."""
+class LocalIdentity(Protocol):
+    """One local identity of the reader (LDevID, IEEE 802.1AR), as it was issued: signs tokens, serves TLS.
 
-    device_id: str
-    """Serial number of the reader as its certificates name it."""
+    It never changes; a renewal gives another one.
+    """
 
     def sign(self, message: bytes) -> bytes:
         """ES256 over `message`: 64 bytes, r then s (RFC 9053 section 2.1)."""
@@ -198,6 +198,35 @@ class KeyStore(Protocol):
 
     def tls_files(self) -> tuple[Path, Path, Path]:
         """PEM files for TLS: private key, chain, and the issuer that host certificates must come from."""
+
+
+class KeyStore(Protocol):
+    """The reader's private keys, which never leave it: the maker's identity (IDevID), and local ones that a host
+    issues. Every change is on the disk, whole or not at all, when the call returns; OSError where it cannot be."""
+
+    device_id: str
+    """Serial number of the reader as its certificates name it."""
+
+    def maker_chain(self) -> Sequence[bytes]:
+        """DER certificates, IDevID first."""
+
+    def maker_sign(self, message: bytes) -> bytes:
+        """ES256 over `message` by the maker's key: 64 bytes, r then s."""
+
+    def request(self) -> bytes:
+        """Make a key for the next local identity, and give its certificate request (PKCS #10, RFC 2986), DER."""
+
+    def install(self, certificate: bytes, issuer: bytes) -> None:
+        """Take what was issued to the last `request` into use (DER), in place of the identity before.
+
+        Raises ValueError for a certificate of another key.
+        """
+
+    def local(self) -> LocalIdentity | None:
+        """The local identity in use; None before pairing."""
+
+    def forget(self) -> None:
+        """Erase the local identity: the reader is not paired any more."""
 
 
 class Light(Enum):

@@ -1,21 +1,21 @@
 """The reader's program: the one place that chooses the parts of a board and puts them together.
 
 `run` is what a board starts. It starts `visit` for each patient, and that starts `face`; both end with the visit.
-`card read` is a technician's.
+`card read` and `unpair` are a technician's.
 """
 
 import argparse
 import asyncio
-import contextlib
 import ctypes
 import os
 import resource
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from board.contracts import CardFault, CardGone, Light, ReaderAbsent
 from board.linux.pcsc import PcscReader, PcscSession
@@ -25,18 +25,22 @@ from board.profiles import Profile, ProfileError, load_profile
 from board.sim.camera import DockCamera, DockCardFace
 from board.sim.display import DockDisplay, DockKeypad, DockTouch
 from firmware.card.console import read_card
+from firmware.cobs import codec
 from firmware.face.engine import FaceEngine, ModelError
 from firmware.flows.events import EventLog
 from firmware.flows.face_worker import FaceUnavailable, FaceWorker, refuse, work
 from firmware.flows.host import Host
 from firmware.flows.kiosk import Kiosk
+from firmware.flows.pairing import PairingDesk
 from firmware.flows.patient import Patient
 from firmware.flows.pipe import Caller, Pipe, PipeBroken
 from firmware.flows.signer import Device, TokenSigner, measure
 from firmware.flows.supervisor import Supervisor
 from firmware.flows.visit import receive_patient
-from firmware.link.keys import FileKeyStore, NotPaired
+from firmware.link.journal import Journal, JournalDamaged, JournalUnavailable
+from firmware.link.keys import FileKeyStore
 from firmware.link.link import Link
+from firmware.link.state import StateInUse, Undelivered, advice_for, alone, open_journal, open_keys, unpair
 from firmware.screens.look import DEMO_FOOTER, Look
 from firmware.screens.out_of_order import OutOfOrder
 from firmware.tflite import runtime_name
@@ -56,7 +60,9 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     face_command = commands.add_parser("face", help="camera and face decision of one visit (started by visit)")
     visit_command = commands.add_parser("visit", help="serve one patient (started by run)")
-    run_command = commands.add_parser("run", help="serve patients until stopped")
+    run_command = commands.add_parser("run", help="serve patients until stopped; pair first, where that has to be done")
+    unpair_command = commands.add_parser("unpair", help="forget the terminal; the reader must be stopped")
+    unpair_command.add_argument("--discard", action="store_true", help="wipe records that no terminal has taken yet")
     card_command = commands.add_parser("card", help="what a technician does with a card")
     card_commands = card_command.add_subparsers(dest="card_command", required=True)
     card_read = card_commands.add_parser("read", help="read a card step by step, personal data masked")
@@ -75,7 +81,7 @@ def main() -> None:
         command.add_argument("--profile", default="sim", help="board profile: a name, or a TOML file")
         command.add_argument("--models", type=Path, default=Path("build/models"), help="folder of built models")
         command.add_argument("--dock", type=Path, required=True, help="socket of the virtual reader's surroundings")
-    for command in (visit_command, run_command):
+    for command in (visit_command, run_command, unpair_command):
         command.add_argument("--state", type=Path, required=True, help="folder of this reader: identity/, authority/")
     for command in (face_command, visit_command):
         command.add_argument("--fd", type=int, required=True, help=argparse.SUPPRESS)
@@ -84,6 +90,8 @@ def main() -> None:
     leave_no_core()
     if options.command == "card":
         sys.exit(card(options))
+    if options.command == "unpair":
+        sys.exit(forget_terminal(options))
     try:
         profile = load_profile(options.profile)
     except ProfileError as error:
@@ -172,24 +180,88 @@ async def supervise(profile: Profile, options: argparse.Namespace) -> int:
     try:
         FaceEngine.load(options.models, MANIFEST)
         trusted(options.state / "authority")
-        keys = FileKeyStore(options.state / "identity")
-        signer = TokenSigner(keys, device_of(profile), options.state / "counter.json")
+        with alone(options.state):
+            return await serve(profile, options, open_keys(options.state), log, stop)
+    except StateInUse as in_use:  # whoever holds it has the screen
+        sys.exit(f"kiosk-reader: {in_use}")
     except ModelError as error:
         return await out_of_order(profile, options, log, "M01", f"{error}; build the models again: make models")
-    except NotPaired as error:
-        return await out_of_order(profile, options, log, "P01", f"{error}; pair it with the terminal")
-    except (OSError, ValueError) as error:
+    except JournalDamaged as damaged:
+        return await out_of_order(profile, options, log, "J01", advice_for(options.state, damaged))
+    except (OSError, ValueError, JournalUnavailable) as error:
         return await out_of_order(profile, options, log, "S01", f"{options.state} cannot be used: {error}")
+
+
+async def serve(
+    profile: Profile, options: argparse.Namespace, keys: FileKeyStore, log: EventLog, stop: asyncio.Event
+) -> int:
+    """Be paired, where that has not been done yet, then serve. Raises JournalDamaged, JournalUnavailable."""
+    journal = open_journal(options.state, paired=keys.local() is not None)
+    port = SerialHostPort(options.port)
     log.write("reader_started", profile=profile.name, tflite=runtime_name(), device=keys.device_id)
-    async with Link(SerialHostPort(options.port), keys, log.write, demo=profile.demo) as link:
-        serving = asyncio.create_task(Supervisor(link, signer, again("visit", options), log).run())
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        serving.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await serving
+    try:
+        if keys.local() is None:
+            await until_stopped(stop, be_paired(profile, options, port, keys, journal, log))
+        if not stop.is_set():
+            async with Link(port, keys, journal, codec(), log.write, demo=profile.demo) as link:
+                signer = TokenSigner(keys, device_of(profile), journal)
+                supervisor = Supervisor(link, signer, again("visit", options), log)
+                await until_stopped(stop, supervisor.run(), link.damaged())
+    finally:
+        journal.close()
     log.write("reader_stopped")
+    return 0
+
+
+async def until_stopped(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
+    """Until one of them is done, or `stop` is set. Raises what that one raises."""
+    tasks = [asyncio.create_task(one) for one in work]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ended = [task for task in tasks if task.done()]
+        for task in (*tasks, stopping):
+            task.cancel()
+        await asyncio.wait({*tasks, stopping})
+    for task in ended:
+        task.result()
+
+
+async def be_paired(
+    profile: Profile,
+    options: argparse.Namespace,
+    port: SerialHostPort,
+    keys: FileKeyStore,
+    journal: Journal,
+    log: EventLog,
+) -> None:
+    """Show whoever installs the reader how, until it is paired."""
+    StatusLight(profile.status_light).show(Light.CARE)
+    display = await DockDisplay.connect(options.dock, profile.screen.size)
+    touch = await DockTouch.connect(options.dock)
+    try:
+        await PairingDesk(display, touch, look_of(profile)).be_paired(port, keys, journal, codec(), log)
+    finally:
+        await display.close()
+        await touch.close()
+
+
+def forget_terminal(options: argparse.Namespace) -> int:
+    """Undo pairing."""
+    try:
+        with alone(options.state):
+            wiped = unpair(options.state, discard=options.discard)
+    except Undelivered as undelivered:
+        sys.exit(
+            f"kiosk-reader: {undelivered.count} visits have not reached the terminal: connect the reader until they"
+            " have, or wipe them with --discard. Nothing was changed"
+        )
+    except JournalDamaged as damaged:
+        sys.exit(f"kiosk-reader: {advice_for(options.state, damaged)}")
+    except (StateInUse, JournalUnavailable, OSError, ValueError) as error:
+        sys.exit(f"kiosk-reader: {error}")
+    print(f"not paired any more; {wiped} undelivered visits wiped")
     return 0
 
 

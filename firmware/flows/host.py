@@ -54,7 +54,13 @@ class Host:
     async def identify(self, cti: bytes, certificate: bytes) -> Standing:
         """Ask what is known of the holder of `certificate` (DER)."""
         answer = await self._call("identify", cti=cti, certificate=certificate)
-        return Standing(answer["registered"], CertificateStatus(answer["certificate"]), answer["validity"])
+        return Standing(
+            answer["registered"],
+            CertificateStatus(answer["certificate"]),
+            answer["validity"],
+            answer["ask_consents"],
+            answer["ask_prescriptions"],
+        )
 
     async def deliver(self, cti: bytes, method: Method, consents: dict[Consent, bool], evidence: bytes) -> Delivery:
         """Have the token signed and delivered. Returns once the terminal has it on disk, however long that takes;
@@ -75,6 +81,11 @@ class Host:
         except HostSilent:
             return False
         return True
+
+    async def terminal_up(self) -> bool:
+        """Whether the terminal is connected."""
+        up: bool = (await self._call("terminal"))["up"]
+        return up
 
     async def _call(self, what: str, **arguments: object) -> Message:
         answer = await self._caller.call(what, **arguments)

@@ -1,15 +1,15 @@
-"""Signs visit tokens, and keeps the two things that outlive them: the counter and the hash of the last token."""
+"""Signs visit tokens, each sealed into the journal with the number and the hash that the next one follows."""
 
 import hashlib
-import json
-import os
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from board.contracts import KeyStore
-from firmware.token.claims import FIRST, Claims, DebugStatus, Method, certificate_mac
+from firmware.link.journal import Journal
+from firmware.token.claims import Claims, DebugStatus, Method, certificate_mac
 from firmware.token.cose import sign_token
+from firmware.token.record import seal
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Signing:
 
     cti: bytes
     bridge_id: bytes
+    sealing_key: bytes
     nonce: bytes
     facility_key: bytes
     issued_at: int
@@ -42,25 +43,41 @@ class Signing:
     evidence: bytes
 
 
-class TokenSigner:
-    """Counts and signs. The counter is on disk before a token with it exists, so it never repeats."""
+@dataclass(frozen=True)
+class Kept:
+    """A token that is in the journal."""
 
-    def __init__(self, keys: KeyStore, device: Device, state: Path) -> None:
-        """`state` is a file; a missing one is a reader's first day. Raises OSError, ValueError (a damaged file)."""
+    counter: int
+    size: int
+    """Bytes of the token."""
+
+
+class TokenSigner:
+    """Signs visits into the journal: no token leaves the reader that is not there first."""
+
+    def __init__(self, keys: KeyStore, device: Device, journal: Journal) -> None:
         self._keys = keys
         self._device = device
-        self._state = state
-        self._counter, self._previous = 0, FIRST
-        if state.exists():
-            kept = json.loads(state.read_text())
-            self._counter, self._previous = int(kept["counter"]), bytes.fromhex(kept["previous"])
+        self._journal = journal
 
-    def sign(self, visit: Signing) -> bytes:
-        """The token, at most 760 bytes. Raises OSError when the counter cannot be kept: then nothing is signed."""
-        counter = self._counter + 1
-        self._keep(counter, self._previous)
-        self._counter = counter
-        token = sign_token(
+    def sign(self, visit: Signing) -> Kept:
+        """Sign the next token, seal it with its evidence to the bridge, and keep it, at one go.
+
+        Raises JournalUnavailable when it cannot be kept, JournalDamaged, and ValueError for a visit that breaks the
+        token's profile: then no number is used.
+        """
+        with self._journal.turn():
+            counter, previous = self._journal.last()
+            token = self._token(visit, counter + 1, previous)
+            sealed = seal(visit.sealing_key, visit.bridge_id, token, visit.evidence)
+            self._journal.put(visit.cti, counter + 1, hashlib.sha256(token).digest(), sealed)
+        return Kept(counter + 1, len(token))
+
+    def _token(self, visit: Signing, counter: int, previous: bytes) -> bytes:
+        identity = self._keys.local()
+        if identity is None:
+            raise ValueError("this reader is not paired")
+        return sign_token(
             Claims(
                 device_id=self._keys.device_id,
                 cti=visit.cti,
@@ -77,30 +94,13 @@ class TokenSigner:
                 evidence=hashlib.sha256(visit.evidence).digest(),
                 certificate_mac=certificate_mac(visit.facility_key, visit.certificate),
                 counter=counter,
-                previous=self._previous,
+                previous=previous,
             ),
             visit.bridge_id,
             visit.nonce,
-            self._keys.sign,
-            self._keys.chain()[0],
+            identity.sign,
+            identity.chain()[0],
         )
-        digest = hashlib.sha256(token).digest()
-        self._keep(counter, digest)
-        self._previous = digest
-        return token
-
-    def _keep(self, counter: int, previous: bytes) -> None:
-        fresh = self._state.with_suffix(".new")
-        with fresh.open("w") as file:
-            json.dump({"counter": counter, "previous": previous.hex()}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._state)
-        folder = os.open(self._state.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def measure(folder: Path) -> bytes:

@@ -15,8 +15,9 @@ from firmware.flows.events import EventLog
 from firmware.flows.pipe import Message, PipeBroken, answer_calls
 from firmware.flows.process import Child
 from firmware.flows.signer import Signing, TokenSigner
-from firmware.link.answers import Settings
-from firmware.link.link import Link, LinkDown
+from firmware.link.answers import LinkDown, Settings
+from firmware.link.journal import JournalDamaged, JournalUnavailable
+from firmware.link.link import Link
 from firmware.policy import japanese_day
 from firmware.token.claims import Method
 from firmware.wire.messages import Malformed
@@ -84,13 +85,18 @@ class Supervisor:
                 case "call_reception":
                     await self._link.call_reception()
                     return {}
+                case "terminal":
+                    return {"up": self._link.up}
                 case _:
                     raise ValueError("unknown call")
         except LinkDown as down:
             return {"silent": str(down)}
-        except OSError as error:  # the counter cannot be kept: then nothing may be signed
-            self._log.write("token_unsigned", reason=error.strerror)
-            return {"silent": "nothing can be signed"}
+        except JournalUnavailable as error:  # then nothing may be signed
+            self._log.write("journal_unavailable", reason=error.reason)
+            return {"silent": "nothing can be kept"}
+        except JournalDamaged as damaged:
+            self._log.write("journal_unavailable", reason=str(damaged))
+            return {"silent": "nothing can be kept"}
         except (KeyError, TypeError, ValueError, Malformed) as error:
             # A visit's process that has gone wrong harms itself alone.
             self._log.write("question_refused", reason=type(error).__name__)
@@ -118,30 +124,35 @@ class Supervisor:
             "registered": standing.registered,
             "certificate": standing.certificate,
             "validity": standing.validity,
+            "ask_consents": standing.ask_consents,
+            "ask_prescriptions": standing.ask_prescriptions,
         }
 
     async def _deliver(self, question: Message, visit: _Opened) -> Message:
         since = time.monotonic()
-        host_time = self._link.host_time()
-        token = self._signer.sign(
-            Signing(
-                cti=question["cti"],
-                bridge_id=visit.settings.bridge_id,
-                nonce=visit.nonce,
-                facility_key=visit.settings.facility_key,
-                issued_at=host_time,
-                certificate=visit.certificate,
-                method=Method(question["method"]),
-                consents=question["consents"],
-                policy_date=visit.today,
-                evidence=question["evidence"],
-            )
+        signing = Signing(
+            cti=question["cti"],
+            bridge_id=visit.settings.bridge_id,
+            sealing_key=visit.settings.sealing_key,
+            nonce=visit.nonce,
+            facility_key=visit.settings.facility_key,
+            issued_at=self._link.host_time(),
+            certificate=visit.certificate,
+            method=Method(question["method"]),
+            consents=question["consents"],
+            policy_date=visit.today,
+            evidence=question["evidence"],
         )
-        signed = time.monotonic()
-        self._log.write("token_signed", cti=question["cti"].hex(), bytes=len(token))
-        receipt = await self._link.deliver(token, question["evidence"])
+        signed = since
+
+        def keep() -> None:
+            nonlocal signed
+            kept = self._signer.sign(signing)
+            signed = time.monotonic()
+            self._log.write("record_journalled", cti=signing.cti.hex(), counter=kept.counter, bytes=kept.size)
+
+        receipt = await self._link.deliver(signing.cti, keep)
         done = time.monotonic()
-        self._log.write("token_receipt", cti=question["cti"].hex(), accepted=receipt.accepted, refusal=receipt.refusal)
         return {
             "accepted": receipt.accepted,
             "refusal": receipt.refusal,

@@ -5,24 +5,21 @@ reader received at pairing.
 """
 
 import ssl
-from pathlib import Path
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
-
-from board.contracts import KeyStore
+from board.contracts import LocalIdentity
+from firmware.link.identity import serial_number
 from firmware.token.certificate import load_certificate
 
 _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h; Python has no name for it."""
 
 
-def server_context(keys: KeyStore) -> ssl.SSLContext:
+def server_context(identity: LocalIdentity) -> ssl.SSLContext:
     """The reader as TLS server with its local identity; the host must show a certificate of the same authority.
 
     Dates in the host's certificate are not looked at: the reader has no clock, the host's time is all it has.
     """
-    key, chain, issuer = keys.tls_files()
+    key, chain, issuer = identity.tls_files()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.num_tickets = 0  # a reader that resumed a session would not see the certificate again
@@ -33,17 +30,11 @@ def server_context(keys: KeyStore) -> ssl.SSLContext:
     return context
 
 
-def paired_bridge(keys: KeyStore) -> str:
-    """Name of the bridge that this reader was paired with."""
-    issuer: Path = keys.tls_files()[2]
-    return _serial_number(x509.load_pem_x509_certificate(issuer.read_bytes()))
+def paired_bridge(identity: LocalIdentity) -> str:
+    """Name of the bridge that issued a local identity."""
+    return serial_number(load_certificate(identity.chain()[-1]))
 
 
 def bridge_named_in(certificate: bytes) -> str:
     """Name of the bridge whose certificate (DER) this is, or "" where it names none."""
-    return _serial_number(load_certificate(certificate))
-
-
-def _serial_number(certificate: x509.Certificate) -> str:
-    names = certificate.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)
-    return str(names[0].value) if names else ""
+    return serial_number(load_certificate(certificate))
