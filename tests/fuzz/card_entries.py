@@ -1,12 +1,12 @@
 """What must hold whatever a card gives: one function for each way in, bytes in, AssertionError or any surprise out."""
 
 import struct
-import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from card_seeds import LABEL, cv_certificate, photos, public_key, surface, tlv
+from fuzz_memory import python_memory
 
 from board.contracts import CardFault
 from firmware.card.apdu import Command, Ins, exchange
@@ -47,7 +47,7 @@ class Choices:
 
 def objects(data: bytes) -> None:
     """TLV objects and CV certificate: taken apart, or ValueError."""
-    with _python_memory(OBJECT_BYTES):
+    with python_memory(OBJECT_BYTES):
         with suppress(ValueError):
             assert ber.object_size(data) >= 2
         with suppress(ValueError):
@@ -65,7 +65,7 @@ def answers(data: bytes) -> None:
     choices = Choices(data)
     use = USES[choices.number() % len(USES)]
     card = Whimsical(choices)
-    with _python_memory(ANSWERS_BYTES), suppress(CardFault, CardDamaged, NotMyNumberCard):
+    with python_memory(ANSWERS_BYTES), suppress(CardFault, CardDamaged, NotMyNumberCard):
         use(card)
     assert card.presented <= 1, "a PIN was presented again"
 
@@ -194,16 +194,6 @@ USES: tuple[Callable[[Whimsical], object], ...] = (
     lambda card: CardSurfaceAp(card).sign_with_card_key(b"0"),
     lambda card: exchange(card, _READ_ALL),
 )
-
-
-@contextmanager
-def _python_memory(most: int) -> Iterator[None]:
-    """Assert that what happens in here allocates no more than this, if tracemalloc is on."""
-    before, _ = tracemalloc.get_traced_memory()
-    tracemalloc.reset_peak()
-    yield
-    _, peak = tracemalloc.get_traced_memory()
-    assert peak - before <= most, f"{peak - before} bytes more"
 
 
 ENTRIES: dict[str, Callable[[bytes], None]] = {"objects": objects, "answers": answers, "photo": photo}
