@@ -46,8 +46,8 @@ _OBSTACLES: Final = {
 }
 _AGAIN: Final = "もう一度、同じコマンドを実行してください / run the same command again"
 _LIST: Final = (
-    "失効リスト（CRL、PEM）を製造元から受け取り、{file} に置いてください / get it (a CRL in PEM) from the reader's maker and"
-    " put it at {file}"
+    "失効リスト（CRL、PEM）を製造元から受け取り、{file} に置いてください"
+    " / get it (a CRL in PEM) from the reader's maker and put it at {file}"
 )
 _STOLEN: Final = "このリーダーは使わず、製造元に連絡してください / do not use this reader; ask its maker"
 _REFUSED: Final = {
@@ -93,16 +93,16 @@ _REFUSED: Final = {
     Why.CODE: (
         "番号が一致しません。ケーブルの途中に別の装置があるか、別のリーダーの番号です。何も発行していません\n"
         "  The numbers differ: something sits on the cable, or it is another reader's number. Nothing was issued.",
-        "ケーブルを直接つなぎ、もう一度、同じコマンドを実行してください / connect the cable directly, then run the same"
-        " command again",
+        "ケーブルを直接つなぎ、もう一度、同じコマンドを実行してください"
+        " / connect the cable directly, then run the same command again",
     ),
     Why.READER_SAYS: ("リーダーが中止しました / the reader has ended it: {reason}", _AGAIN),
     Why.SLOW: ("時間切れです。何も発行していません / out of time; nothing was issued", _AGAIN),
     Why.LOST: ("リーダーとの接続が切れました。何も発行していません / the reader is gone; nothing was issued", _AGAIN),
     Why.LOST_AFTER_ISSUE: (
         "リーダーとの接続が、終わる前に切れました / the reader went before it said that it was done",
-        "リーダーの画面を見てください。登録済みならこれで終わりです。そうでなければ、もう一度実行してください / look at the"
-        " reader: if it says that it is paired, all is well; if not, run the same command again",
+        "リーダーの画面を見てください。登録済みならこれで終わりです。そうでなければ、もう一度実行してください"
+        " / look at the reader: if it says that it is paired, all is well; if not, run the same command again",
     ),
     Why.NOT_TOUCHED: (
         "リーダーのボタンに触れないまま時間切れになりました / nobody touched the reader's button",

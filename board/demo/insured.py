@@ -12,6 +12,8 @@ from board.sim.card.issue import personas
 
 INSURER = {"InsurerNumber": "06139999", "InsurerName": "見本健康保険組合"}
 """An invented insurer."""
+PASSCODE = "4649"
+"""What the demo's staff type to confirm a patient by eye."""
 
 
 def write_people(file: Path, cards: Path) -> None:
@@ -28,9 +30,20 @@ def write_people(file: Path, cards: Path) -> None:
                 "registered": True,
                 "validity": 1,
                 "results": [_qualification(persona, number)],
+                "prescriptions": _prescriptions(number),
             }
         )
-    file.write_text(json.dumps({"people": people, "revoked": revoked}, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    table = {"people": people, "revoked": revoked, "disaster": False, "passcode": PASSCODE}
+    file.write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def _prescriptions(number: int) -> list[dict[str, str]]:
+    """Everybody has one; the first person has two to choose from."""
+    issued = [("20261120", "見本内科クリニック"), ("20261124", "見本皮膚科医院")]
+    return [
+        {"id": f"DEMO-{number:04d}-{index}", "day": day, "issuer": issuer}
+        for index, (day, issuer) in enumerate(issued[: 2 if number == 1 else 1], 1)
+    ]
 
 
 def _qualification(persona: Mapping[str, Any], number: int) -> dict[str, str]:

@@ -12,8 +12,8 @@ from typing import Any
 from board.demo.program_log import Event
 from board.demo.stage import Folders
 from board.demo.visits import Story
+from host_bridge.identity import BridgeIdentity
 from host_bridge.journal import split_chain
-from host_bridge.pairing import BridgeIdentity
 
 STEPS = ("card", "person", "consent", "token", "host")
 

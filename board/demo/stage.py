@@ -6,16 +6,15 @@ import json
 import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
 
-from cryptography import x509
-
 from board.demo.cable import Cable
 from board.demo.cards import Cards, IssuedCards
 from board.demo.insured import write_people
+from board.demo.introduction import introduce, makers_of
 from board.demo.program import Program, StageFault
 from board.sim.card.authority import Authority
 from board.sim.card.issue import issue_personas
@@ -23,8 +22,9 @@ from board.sim.card.tray import Tray
 from board.sim.dock import Dock
 from board.sim.keystore import make_device
 from board.sim.pcscd import PcscDaemon
-from firmware.link.identity import install_identity, request_identity
-from host_bridge.pairing import create_bridge, issue_local_identity
+from firmware.link.keys import FileKeyStore
+from firmware.link.state import open_journal
+from host_bridge.identity import create_bridge
 
 SERIAL_NUMBER = "SIM-0001"
 INSTITUTION_CODE = "1312345670"
@@ -184,13 +184,16 @@ def make_world(folders: Folders, plan: Plan) -> None:
     identity = folders.reader / "identity"
     make_device(identity, SERIAL_NUMBER)
     bridge = create_bridge(folders.bridge / "identity")
-    roots = x509.load_pem_x509_certificates((identity / "maker_root.pem").read_bytes())
-    install_identity(identity, issue_local_identity(bridge, request_identity(identity), roots))
+    with closing(open_journal(folders.reader, paired=False)) as journal:
+        introduce(FileKeyStore(identity), journal, bridge, makers_of(identity))
     write_people(folders.bridge / "people.json", folders.cards)
     settings = {
         "institution_code": INSTITUTION_CODE,
         "facility": "medical",
         "demo": True,
+        "prescriptions": False,
+        "maker_roots": str((identity / "maker_root.pem").absolute()),
+        "maker_revoked": str((identity / "maker_revoked.pem").absolute()),
         "window": plan.window,
         "port": str((folders.out / "cable" / "terminal").absolute()),
         "people": "people.json",
