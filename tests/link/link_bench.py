@@ -1,24 +1,32 @@
 """A reader and a bridge joined by a virtual cable, with a desk that only remembers."""
 
 import asyncio
+import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from cryptography import x509
-
-from board.contracts import KeyStore
+from board.contracts import KeyStore, LocalIdentity
 from board.demo.cable import Cable
+from board.demo.pair import pair as pair_state
 from board.linux.serial import SerialHostPort
-from firmware.link.identity import install_identity, request_identity
+from firmware.cobs import codec
+from firmware.link.answers import Receipt as ReaderReceipt
+from firmware.link.journal import Journal
 from firmware.link.keys import FileKeyStore
 from firmware.link.link import Link
+from firmware.link.state import journal_file, open_keys
 from firmware.policy import FacilityKind
+from firmware.token.record import open_record, seal
+from firmware.token.refusal import TokenRefused
 from host_bridge.desk import Receipt, Settings, Standing
-from host_bridge.eligibility import CertificateStatus, QualificationValidity
-from host_bridge.pairing import LOCAL_IDENTITY_LIFE, BridgeIdentity, issue_local_identity
+from host_bridge.devices import LOCAL_IDENTITY_LIFE
+from host_bridge.eligibility import CertificateStatus, Prescription, QualificationValidity
+from host_bridge.identity import BridgeIdentity
+from host_bridge.passcode import Checked, Verdict
 from host_bridge.session import serve
 
 PATIENCE_S = 15.0
@@ -42,7 +50,10 @@ class Heard:
         self.events.append((name, facts))
         self._loop.call_soon_threadsafe(self._news.set)
 
-    info = tell
+    info = warning = tell
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.events]
 
     async def until(self, name: str, since: int = 0, **facts: object) -> None:
         async with asyncio.timeout(PATIENCE_S):
@@ -55,8 +66,9 @@ class Heard:
 class MemoryDesk:
     """The desk's double: stores each token once, as a journal would; its lists outlive a bridge that is restarted."""
 
-    bridge_id: bytes
+    identity: BridgeIdentity
     heard: Heard
+    bridge_id: bytes
     accepted: list[bytes] = field(default_factory=list)
     """Every token handed in, repeated ones too."""
     stored: list[bytes] = field(default_factory=list)
@@ -65,21 +77,44 @@ class MemoryDesk:
     refuse: str | None = None
     full_times: int = 0
     demo: bool = True
+    now: int = NOW
 
     def settings(self) -> Settings:
-        return Settings(self.bridge_id, bytes(range(32)), FacilityKind.MEDICAL, self.demo, NOW)
+        return Settings(
+            self.bridge_id,
+            bytes(range(32)),
+            self.identity.sealing_key,
+            FacilityKind.MEDICAL,
+            demo=self.demo,
+            disaster=False,
+            prescriptions=True,
+            staff_check=True,
+            now=self.now,
+        )
 
     def open_visit(self, device_id: str) -> bytes:
         return device_id.encode().ljust(32, b".")
 
     def identify(self, certificate: bytes) -> Standing:
-        status = CertificateStatus.REVOKED if certificate == b"revoked" else CertificateStatus.GOOD
-        return Standing(True, status, QualificationValidity.VALID)
+        return Standing(True, QualificationValidity.VALID, consents=True, prescriptions=False)
 
-    def accept(self, device_chain: Sequence[bytes], token: bytes, evidence: bytes) -> Receipt:
+    def certificate_status(self, certificate: bytes) -> CertificateStatus:
+        return CertificateStatus.REVOKED if certificate == b"revoked" else CertificateStatus.GOOD
+
+    def prescriptions(self, certificate_sha256: bytes) -> Sequence[Prescription]:
+        return [Prescription(certificate_sha256.hex()[:8], "20261130", "見本内科")]
+
+    def check_passcode(self, device_id: str, typed: str) -> Checked:
+        return Checked(Verdict.RIGHT if typed == "2468" else Verdict.WRONG, 4)
+
+    def accept(self, device_chain: Sequence[bytes], sealed: bytes) -> Receipt:
         if self.full_times:
             self.full_times -= 1
             raise DiskFull
+        try:
+            token, _ = open_record(self.identity.record_key, self.bridge_id, sealed)
+        except TokenRefused as refused:
+            return Receipt(bytes(16), False, refused.refusal)
         self.accepted.append(token)
         self.chains.append(list(device_chain))
         if self.refuse is None and token not in self.stored:
@@ -103,7 +138,7 @@ class Bridge:
     async def __aenter__(self) -> "Bridge":
         self._stop = threading.Event()
         self._thread = threading.Thread(
-            target=serve, args=(self._port, self._identity, self._desk, self.heard, self._stop)
+            target=serve, args=(self._port, self._identity, self._desk, self.heard, self._stop, codec())
         )
         self._thread.start()
         return self
@@ -114,10 +149,23 @@ class Bridge:
 
 
 def pair(bridge: BridgeIdentity, reader: Path, life: timedelta = LOCAL_IDENTITY_LIFE) -> FileKeyStore:
-    """Pair a reader that its simulated factory has made."""
-    roots = x509.load_pem_x509_certificates((reader / "maker_root.pem").read_bytes())
-    install_identity(reader, issue_local_identity(bridge, request_identity(reader), roots, life))
-    return FileKeyStore(reader)
+    """Pair a reader that its simulated factory has made in `reader`/identity."""
+    pair_state(bridge, reader, life)
+    return open_keys(reader)
+
+
+def local(keys: KeyStore) -> LocalIdentity:
+    """The identity in use."""
+    identity = keys.local()
+    assert identity is not None
+    return identity
+
+
+def keep(journal: Journal, identity: BridgeIdentity, token: bytes, evidence: bytes = b"evidence") -> None:
+    """Put a token into the journal; its first 16 bytes are its id."""
+    sealed = seal(identity.sealing_key, identity.bridge_id, token, evidence)
+    with journal.turn():
+        journal.put(token[:16], journal.last()[0] + 1, hashlib.sha256(token).digest(), sealed)
 
 
 @dataclass
@@ -126,11 +174,33 @@ class Bench:
 
     cable: Cable
     identity: BridgeIdentity
+    state: Path
     keys: FileKeyStore
     desk: MemoryDesk
 
     def bridge(self, identity: BridgeIdentity | None = None) -> Bridge:
         return Bridge(self.cable.terminal, identity or self.identity, self.desk)
 
-    def reader(self, heard: Heard, keys: KeyStore | None = None, *, demo: bool = True) -> Link:
-        return Link(SerialHostPort(self.cable.reader), keys or self.keys, heard.tell, demo=demo)
+    @asynccontextmanager
+    async def reader(self, heard: Heard, keys: KeyStore | None = None, *, demo: bool = True) -> AsyncIterator["Reader"]:
+        """A reader that is switched on, and off again at the end."""
+        journal = Journal(journal_file(self.state))
+        port = SerialHostPort(self.cable.reader)
+        try:
+            async with Link(port, keys or self.keys, journal, codec(), heard.tell, demo=demo) as link:
+                yield Reader(link, journal, self.identity)
+        finally:
+            journal.close()
+
+
+@dataclass
+class Reader:
+    """A reader that is switched on."""
+
+    link: Link
+    journal: Journal
+    identity: BridgeIdentity
+
+    async def deliver(self, token: bytes, evidence: bytes = b"evidence") -> ReaderReceipt:
+        """Keep a token, and wait for its receipt."""
+        return await self.link.deliver(token[:16], lambda: keep(self.journal, self.identity, token, evidence))

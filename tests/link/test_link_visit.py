@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from datetime import date
+from hashlib import sha256
 
 import pytest
-from link_bench import NOW, SERIAL, Bench, Heard
+from link_bench import NOW, SERIAL, Bench, Heard, local
 
-from firmware.link.answers import CertificateStatus
-from firmware.link.link import LinkDown
+from firmware.link.answers import CertificateStatus, LinkDown, PasscodeChecked, Prescription, Verdict
+
 from firmware.wire.messages import DELIVER, LIMITS_MS, Malformed
 
 TOKEN = bytes(range(250)) * 3
@@ -15,39 +17,58 @@ EVIDENCE = bytes(range(256)) * 18
 
 
 async def test_settings_and_host_time_come_with_the_connection(bench: Bench) -> None:
-    async with bench.bridge(), bench.reader(Heard()) as link:
-        settings = await link.settings()
+    async with bench.bridge(), bench.reader(Heard()) as reader:
+        settings = await reader.link.settings()
         assert (settings.bridge_id, settings.facility_kind, settings.demo) == (bench.identity.bridge_id, 1, True)
         assert settings.facility_key == bytes(range(32))
-        assert NOW <= link.host_time() < NOW + 60
-        assert link.up
+        assert NOW <= reader.link.host_time() < NOW + 60
+        assert reader.link.up
 
 
 async def test_a_visit_is_opened_identified_and_delivered(bench: Bench) -> None:
-    async with bench.bridge(), bench.reader(Heard()) as link:
-        assert await link.open_visit() == SERIAL.encode().ljust(32, b".")
-        standing = await link.identify(b"revoked")
+    async with bench.bridge(), bench.reader(Heard()) as reader:
+        assert await reader.link.open_visit() == SERIAL.encode().ljust(32, b".")
+        standing = await reader.link.identify(b"revoked")
         assert (standing.registered, standing.certificate, standing.validity) == (True, CertificateStatus.REVOKED, 1)
-        receipt = await link.deliver(TOKEN, EVIDENCE)
+        assert (standing.ask_consents, standing.ask_prescriptions) == (True, False)
+        receipt = await reader.deliver(TOKEN, EVIDENCE)
         assert (receipt.cti, receipt.accepted, receipt.refusal) == (TOKEN[:16], True, None)
-        await link.call_reception()
+        await reader.link.call_reception()
     assert bench.desk.stored == [TOKEN]
     assert bench.desk.called == [SERIAL]
-    assert bench.desk.chains == [list(bench.keys.chain())]
+    assert bench.desk.chains == [list(local(bench.keys).chain())]
+
+
+async def test_prescriptions_and_passcode_are_asked_of_the_terminal(bench: Bench) -> None:
+    async with bench.bridge(), bench.reader(Heard()) as reader:
+        number = sha256(b"certificate").hexdigest()[:8].encode()
+        assert await reader.link.prescriptions(b"certificate") == [Prescription(number, date(2026, 11, 30), "見本内科")]
+        assert await reader.link.check_passcode("2468") == PasscodeChecked(Verdict.RIGHT, 4)
+        assert await reader.link.check_passcode("0000") == PasscodeChecked(Verdict.WRONG, 4)
+
+
+async def test_a_terminal_whose_time_is_set_anew_tells_the_reader(bench: Bench) -> None:
+    async with bench.bridge(), bench.reader(Heard()) as reader:
+        await reader.link.settings()
+        bench.desk.now += 86400
+        async with asyncio.timeout(5):
+            while reader.link.host_time() < NOW + 86400:
+                await asyncio.sleep(0.05)
+        assert reader.link.up
 
 
 async def test_a_refused_token_gives_its_reason(bench: Bench) -> None:
     bench.desk.refuse = "photo_changed"
-    async with bench.bridge(), bench.reader(Heard()) as link:
-        receipt = await link.deliver(TOKEN, EVIDENCE)
+    async with bench.bridge(), bench.reader(Heard()) as reader:
+        receipt = await reader.deliver(TOKEN, EVIDENCE)
     assert (receipt.accepted, receipt.refusal) == (False, "photo_changed")
 
 
 async def test_a_desk_that_cannot_store_is_asked_again_until_it_can(bench: Bench) -> None:
     bench.desk.full_times = 1
-    async with bench.bridge() as bridge, bench.reader(Heard()) as link:
+    async with bench.bridge() as bridge, bench.reader(Heard()) as reader:
         began = time.monotonic()
-        assert (await link.deliver(TOKEN, EVIDENCE)).accepted
+        assert (await reader.deliver(TOKEN, EVIDENCE)).accepted
         assert time.monotonic() - began < LIMITS_MS[DELIVER] / 1000 / 2
     assert ("answer_failed", {"device": SERIAL, "question": 4, "reason": "DiskFull"}) in bridge.heard.events
     assert bench.desk.stored == [TOKEN]
@@ -56,41 +77,43 @@ async def test_a_desk_that_cannot_store_is_asked_again_until_it_can(bench: Bench
 async def test_a_token_that_has_to_wait_keeps_its_place(bench: Bench) -> None:
     bench.desk.full_times = 1
     tokens = [bytes([number]) * 700 for number in range(3)]
-    async with bench.bridge(), bench.reader(Heard()) as link:
-        await asyncio.gather(*(link.deliver(token, EVIDENCE) for token in tokens))
+    async with bench.bridge(), bench.reader(Heard()) as reader:
+        await asyncio.gather(*(reader.deliver(token, EVIDENCE) for token in tokens))
     assert bench.desk.accepted == tokens
 
 
 async def test_without_a_terminal_questions_fail_in_their_time(bench: Bench) -> None:
-    async with bench.reader(Heard()) as link:
+    async with bench.reader(Heard()) as reader:
         began = time.monotonic()
         for result in await asyncio.gather(
-            link.open_visit(), link.call_reception(), link.settings(), return_exceptions=True
+            reader.link.open_visit(), reader.link.call_reception(), reader.link.settings(), return_exceptions=True
         ):
             assert isinstance(result, LinkDown)
         assert time.monotonic() - began < 4
         with pytest.raises(LinkDown):
-            link.host_time()
+            reader.link.host_time()
 
 
-async def test_an_oversized_token_is_refused_before_it_is_sent(bench: Bench) -> None:
-    async with bench.reader(Heard()) as link:
+async def test_an_oversized_question_is_refused_before_it_is_sent(bench: Bench) -> None:
+    async with bench.reader(Heard()) as reader:
         with pytest.raises(Malformed):
-            await link.deliver(bytes(1025), EVIDENCE)
+            await reader.link.identify(bytes(4097))
+        with pytest.raises(Malformed):
+            await reader.link.check_passcode("1" * 17)
 
 
 async def test_deliveries_arrive_in_the_order_of_the_calls(bench: Bench) -> None:
     tokens = [bytes([number]) * 700 for number in range(6)]
-    async with bench.bridge(), bench.reader(Heard()) as link:
-        await asyncio.gather(*(link.deliver(token, EVIDENCE) for token in tokens))
+    async with bench.bridge(), bench.reader(Heard()) as reader:
+        await asyncio.gather(*(reader.deliver(token, EVIDENCE) for token in tokens))
     assert bench.desk.accepted == tokens
 
 
 async def test_a_cancelled_delivery_still_arrives(bench: Bench) -> None:
-    async with bench.reader(Heard()) as link:
-        delivery = asyncio.create_task(link.deliver(TOKEN, EVIDENCE))
+    async with bench.reader(Heard()) as reader:
+        delivery = asyncio.create_task(reader.deliver(TOKEN, EVIDENCE))
         await asyncio.sleep(0)
         delivery.cancel()
         async with bench.bridge():
-            await link.deliver(TOKEN[::-1], EVIDENCE)
+            await reader.deliver(TOKEN[::-1], EVIDENCE)
     assert bench.desk.stored == [TOKEN, TOKEN[::-1]]
