@@ -1,0 +1,50 @@
+"""Which faults, in which order: drawn from a seed, each kind with its share."""
+
+from dataclasses import dataclass
+from random import Random
+
+LINE_KINDS = ("flip", "drop", "duplicate", "reflect", "stall")
+"""Faults of the cable while it is plugged."""
+HARSH_KINDS = ("unplug", "kill_reader", "kill_bridge", "disk_full", "clock_jump")
+"""Faults of plug, processes, disks and clock."""
+KINDS = (*LINE_KINDS, *HARSH_KINDS)
+
+_SHARES = {
+    "flip": 17.0,
+    "drop": 15.0,
+    "duplicate": 13.0,
+    "reflect": 13.0,
+    "stall": 12.0,
+    "unplug": 7.0,
+    "kill_reader": 6.0,
+    "kill_bridge": 6.0,
+    "disk_full": 5.5,
+    "clock_jump": 5.5,
+}
+"""Percent of all faults."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The faults of one lane, in order; the two lists run side by side."""
+
+    line: tuple[str, ...]
+    harsh: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.line) + len(self.harsh)
+
+
+def schedule(faults: int, dice: Random) -> Schedule:
+    """So many faults, every kind at least once."""
+    counts = {kind: max(1, round(faults * share / 100)) for kind, share in _SHARES.items()}
+    counts["flip"] += faults - sum(counts.values())
+    if counts["flip"] < 1:
+        raise ValueError(f"{faults} faults are too few: at least {2 * len(KINDS)} a lane")
+    return Schedule(*(_shuffled(kinds, counts, dice) for kinds in (LINE_KINDS, HARSH_KINDS)))
+
+
+def _shuffled(kinds: tuple[str, ...], counts: dict[str, int], dice: Random) -> tuple[str, ...]:
+    faults = [kind for kind in kinds for _ in range(counts[kind])]
+    dice.shuffle(faults)
+    return tuple(faults)
