@@ -81,12 +81,15 @@ class JournalFile:
             if not self._file.exists() and saved.exists():
                 self._put_back(saved)
             uri = f"{self._file.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
-            db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+            db = sqlite3.connect(uri, uri=True, isolation_level=None)
         except (sqlite3.Error, OSError) as error:
             raise JournalUnavailable(_reason(error), self._advice(_reason(error))) from error
         try:
+            version = self._version_of(db)
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
                 db.execute(f"PRAGMA {pragma}")
+            if version == 0:
+                db.executescript(f"BEGIN; {self._schema} PRAGMA user_version = {self._version}; COMMIT;")
             self._check(db)
             db.execute("BEGIN IMMEDIATE")  # the write-ahead log is there from now on
             db.execute("COMMIT")
@@ -101,16 +104,19 @@ class JournalFile:
         self._db = db
         return db
 
-    def _check(self, db: sqlite3.Connection) -> None:
+    def _version_of(self, db: sqlite3.Connection) -> int:
+        """0 for a new file. Raises JournalUnavailable for a file of another version, which stays as it is."""
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            db.executescript(f"BEGIN; {self._schema} PRAGMA user_version = {self._version}; COMMIT;")
-        elif version != self._version:
+        if version not in (0, self._version):
             raise JournalUnavailable(
                 "version",
                 f"{self._file} is of version {version}, this program keeps version {self._version}: start the program"
                 " that wrote it, or move the file away to begin a new journal",
             )
+        return int(version)
+
+    def _check(self, db: sqlite3.Connection) -> None:
+        """Raises JournalUnavailable for a damaged file."""
         (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise JournalUnavailable("SQLITE_CORRUPT", self._advice("SQLITE_CORRUPT"))
@@ -133,6 +139,8 @@ class JournalFile:
             self._save(db)
         elif main != self._places[0]:
             self._disconnect()
+            if log is not None and log == self._places[1]:
+                self._drop_log()
             raise JournalUnavailable("replaced", f"{self._file} was replaced while it was in use")
         else:
             (blocked, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -152,9 +160,13 @@ class JournalFile:
         self._disconnect()
         self._put_back(saved)
 
+    def _drop_log(self) -> None:
+        """Of a file that is gone: its pages must not get into the one that takes its place."""
+        for ending in ("-wal", "-shm"):
+            self._beside(ending).unlink(missing_ok=True)
+
     def _put_back(self, saved: Path) -> None:
-        for old in ("-wal", "-shm"):  # of the deleted file: its pages must not get into this one
-            self._beside(old).unlink(missing_ok=True)
+        self._drop_log()
         saved.replace(self._file)
         sync_folder(self._file.parent)
 

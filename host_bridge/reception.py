@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from host_bridge.eligibility import CertificateStatus
+from host_bridge.link_state import UP, WAITING, Link, state_of
 from host_bridge.news import Change, Subscription
 from host_bridge.outlets.face_folder import FaceFolder
 from host_bridge.visits import File, Inquiry, Standing, Visit
@@ -21,8 +22,6 @@ REFUSED_CAP: Final = 50
 CALLS_CAP: Final = 20
 PRESENT_S: Final = 180
 """A patient who began a visit and of whom nothing was heard for so long has left: a visit broken off is not told."""
-NOT_YET_VALID: Final = "certificate: certificate is not yet valid"
-"""How OpenSSL says so of a reader that this terminal itself has paired."""
 JUDGED_BY_DATE: Final = (
     CertificateStatus.GOOD,
     CertificateStatus.ENDING,
@@ -32,19 +31,6 @@ JUDGED_BY_DATE: Final = (
 """Of a certificate whose first day has come by this terminal's clock."""
 
 Event = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Link:
-    """The cable and the reader at its end."""
-
-    state: str
-    """"waiting" (since the start of the bridge), "up", "unplugged", "unpaired", "silent", or "clock": the reader's
-    certificate is not valid yet, so this terminal's clock is behind."""
-    since: int
-    reader: str = ""
-    reason: str = ""
-    """As logged, for a technician."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +63,7 @@ class Reception:
         self._subscriptions: set[Subscription] = set()
         self._closed = False
         self._visits: dict[str, Visit] = {}
-        self._link = Link("waiting", self._now())
+        self._link = Link(WAITING, self._now())
         self._present: Present | None = None
         self._calls: list[Call] = []
         self._troubles: dict[str, int] = {}
@@ -85,9 +71,10 @@ class Reception:
         self._events: Mapping[str, Callable[[Event], None]] = {
             "link_up": self._link_up,
             "link_down": self._link_down,
-            "link_refused": self._link_refused,
+            "link_refused": self._link_down,
             "nonce_issued": self._somebody_came,
-            "patient_identified": self._identified,
+            "patient_identified": lambda event: self._over("eligibility"),
+            "certificate_judged": self._judged,
             "clock_behind": lambda event: self._trouble("clock"),
             "reception_called": self._called,
             "token_stored": self._stored,
@@ -179,28 +166,17 @@ class Reception:
     # events; the lock is held
 
     def _link_up(self, event: Event) -> None:
-        self._set_link("up", event)
+        self._set_link(UP, event)
 
     def _link_down(self, event: Event) -> None:
-        reason = event["reason"]
-        if reason == "port_gone":
-            state = "unplugged"
-        elif reason == NOT_YET_VALID:
-            state = "clock"
-        else:
-            state = "unpaired" if reason.startswith("certificate") or reason == "refused_by_other_end" else "silent"
-        self._set_link(state, event)
+        self._set_link(state_of(event["reason"]), event)
         self._set_present(None)
-
-    def _link_refused(self, event: Event) -> None:
-        self._set_link("unpaired", event)
 
     def _somebody_came(self, event: Event) -> None:
         self._over("journal")
         self._set_present(Present(event["device"], self._now()))
 
-    def _identified(self, event: Event) -> None:
-        self._over("eligibility")
+    def _judged(self, event: Event) -> None:
         if event["certificate"] in JUDGED_BY_DATE:
             self._over("clock")
         if self._present is not None:

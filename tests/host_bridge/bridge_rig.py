@@ -3,8 +3,9 @@
 import io
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from visit_samples import BRIDGE_ID, FACILITY_KEY, NOW, Card, Reader, World, claims_of
@@ -14,9 +15,18 @@ from firmware.token import evidence
 from firmware.token.claims import Method
 from firmware.token.cose import sign_token
 from firmware.token.evidence import Evidence, binding
+from firmware.token.record import new_sealing_key, seal
 from host_bridge.courier import Courier
-from host_bridge.desk import Desk
-from host_bridge.eligibility import Eligibility, EligibilitySimulator, Qualification, QualificationValidity
+from host_bridge.denylist import Denylist
+from host_bridge.desk import Desk, Site
+from host_bridge.eligibility import (
+    CertificateStatus,
+    Eligibility,
+    EligibilityUnavailable,
+    Prescription,
+    Qualification,
+    QualificationValidity,
+)
 from host_bridge.events import open_log
 from host_bridge.journal import Journal
 from host_bridge.keys import Seal
@@ -41,6 +51,9 @@ CONFIG = """
 institution_code = "1312345670"
 facility = "dental"
 demo = true
+prescriptions = true
+maker_roots = "maker_root.pem"
+maker_revoked = "maker_revoked.pem"
 state = "state"
 identity = "identity"
 authority = "authority"
@@ -60,6 +73,60 @@ def config(tmp_path: Path, text: str) -> Path:
     return file
 
 
+RECORD_KEY, SEALING_KEY = new_sealing_key()
+
+
+@dataclass
+class System:
+    """An eligibility system that answers as it is told. Implements Eligibility."""
+
+    answer: Qualification | None = None
+    """None: it cannot be asked about anybody."""
+    status: CertificateStatus | None = CertificateStatus.GOOD
+    """None: it cannot be asked about certificates."""
+    issued: tuple[Prescription, ...] = ()
+    in_disaster: bool | None = False
+    """None: it cannot be asked about itself."""
+    code: str | None = None
+    known: frozenset[bytes] | None = None
+    """Certificates of which anything is known; None: of all."""
+    revoked: frozenset[int] = frozenset()
+
+    def revocation(self, certificate_sha256: bytes, serial: int) -> CertificateStatus:
+        if serial in self.revoked:
+            return CertificateStatus.REVOKED
+        return _told(self.status) if self._knows(certificate_sha256) else CertificateStatus.UNKNOWN
+
+    def qualification(self, certificate_sha256: bytes) -> Qualification:
+        none = Qualification(False, QualificationValidity.NONE, ())
+        return _told(self.answer) if self._knows(certificate_sha256) else none
+
+    def prescriptions(self, certificate_sha256: bytes) -> tuple[Prescription, ...]:
+        return self.issued
+
+    def disaster(self) -> bool:
+        return _told(self.in_disaster)
+
+    def passcode(self) -> str | None:
+        return self.code
+
+    def _knows(self, certificate_sha256: bytes) -> bool:
+        return self.known is None or certificate_sha256 in self.known
+
+
+T = TypeVar("T")
+
+
+def _told(answer: T | None) -> T:
+    if answer is None:
+        raise EligibilityUnavailable
+    return answer
+
+
+def valid(registered: bool = True) -> Qualification:
+    return Qualification(registered, QualificationValidity.VALID, (PERSON,))
+
+
 @dataclass
 class Delivery:
     """What a reader hands over at the end of a visit."""
@@ -67,6 +134,10 @@ class Delivery:
     token: bytes
     evidence: bytes
     cti: bytes
+
+    @property
+    def sealed(self) -> bytes:
+        return seal(SEALING_KEY, BRIDGE_ID, self.token, self.evidence)
 
 
 @dataclass
@@ -78,10 +149,20 @@ class Bridge:
     demo: bool = True
     now: float = NOW
     revoked: frozenset[int] = frozenset()
+    prescriptions: bool = True
+    monotonic: float = 0.0
     log: io.StringIO = field(default_factory=io.StringIO)
 
     def __post_init__(self) -> None:
+        self.denylist = Denylist(self.folder / "denied.pem", self.world.facility.ca)
+        self.denylist.create(self.world.facility.key, self.moment())
         self.open()
+
+    def moment(self) -> datetime:
+        return datetime.fromtimestamp(self.now, UTC)
+
+    def deny(self, device_id: str) -> None:
+        self.denylist.add(device_id, (), self.world.facility.key, self.moment())
 
     def open(self, eligibility: Eligibility | None = None) -> None:
         world = self.world
@@ -89,10 +170,9 @@ class Bridge:
         self.files = FaceFolder.prepare(oqs / "face", oqs / "work", oqs / "index")
         self.reception = Reception(self.files, clock=lambda: self.now)
         log = open_log(self.log, self.reception.heard)
-        trust = Trust(BRIDGE_ID, world.facility.ca, world.authority.anchors(), FACILITY_KEY, self.demo)
+        trust = Trust(BRIDGE_ID, world.facility.ca, world.authority.anchors(), FACILITY_KEY, self.demo, self.denylist)
         key = world.card.x509.fingerprint(SHA256())
-        people = {key: Qualification(True, QualificationValidity.VALID, (PERSON,))}
-        eligibility = eligibility or EligibilitySimulator(people, self.revoked)
+        eligibility = eligibility or System(valid(), known=frozenset({key}), revoked=self.revoked)
         seal = Seal(bytes(32))
         self.journal = Journal(self.folder / "journal.db")
         facility = Facility(FacilityKind.MEDICAL)
@@ -110,7 +190,16 @@ class Bridge:
             clock=lambda: self.now,
         )
         self.desk = Desk(
-            self.journal, seal, trust, facility.kind, eligibility, log, self.courier.call, clock=lambda: self.now
+            self.journal,
+            seal,
+            RECORD_KEY,
+            trust,
+            Site(facility.kind, self.prescriptions),
+            eligibility,
+            log,
+            self.courier.call,
+            clock=lambda: self.now,
+            monotonic=lambda: self.monotonic,
         )
 
     def kill(self, eligibility: Eligibility | None = None) -> None:
@@ -144,7 +233,7 @@ class Bridge:
     def deliver(self, delivery: Delivery, reader: Reader | None = None) -> str | None:
         """None where the token was accepted, else the reason."""
         chain = (reader or self.world.reader).chain
-        receipt = self.desk.accept(chain, delivery.token, delivery.evidence)
+        receipt = self.desk.accept(chain, delivery.sealed)
         assert receipt.cti == delivery.cti
         assert receipt.accepted == (receipt.refusal is None)
         return receipt.refusal

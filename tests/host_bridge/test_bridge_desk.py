@@ -7,18 +7,17 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from bridge_rig import PERSON, Bridge, Delivery
+from bridge_rig import SEALING_KEY, Bridge, Delivery, System, valid
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from visit_samples import BRIDGE_ID, FACILITY_KEY, NONCE, NOW, Authority, Card, Facility, Reader, World
-from window_rig import System
 
-from firmware.policy import FacilityKind
 from firmware.token.claims import DebugStatus, Method
+from firmware.token.record import new_sealing_key, seal
 from firmware.token.refusal import Refusal, TokenRefused
 from firmware.wire.messages import MAX_CERTIFICATE
-from host_bridge.desk import Settings, Standing
-from host_bridge.eligibility import CertificateStatus, Qualification, QualificationValidity
+from host_bridge.denylist import DenylistUnusable
+from host_bridge.eligibility import CertificateStatus
 from host_bridge.journal import IssuedNonce
 from host_bridge.verify import NONCE_LIFE_S, Trust, verify_visit
 
@@ -164,16 +163,42 @@ def test_a_refused_token_does_not_use_up_its_nonce(bridge: Bridge, world: World)
 def test_the_nonce_of_another_reader_is_refused_before_the_journal_is_asked(bridge: Bridge, world: World) -> None:
     delivery = bridge.visit(nonce=NONCE)
     issued = IssuedNonce(NONCE, "TEST-0002", NOW, False)
-    trust = Trust(BRIDGE_ID, world.facility.ca, world.authority.anchors(), FACILITY_KEY, True)
+    trust = Trust(BRIDGE_ID, world.facility.ca, world.authority.anchors(), FACILITY_KEY, True, bridge.denylist)
     with pytest.raises(TokenRefused) as refused:
         verify_visit(world.reader.chain, delivery.token, delivery.evidence, issued, trust, NOW)
     assert refused.value.refusal is Refusal.NONCE_UNKNOWN
 
 
 def test_bytes_that_are_no_token_are_refused_without_a_name(bridge: Bridge, world: World) -> None:
-    receipt = bridge.desk.accept(world.reader.chain, b"\xd2garbage", b"")
+    receipt = bridge.desk.accept(world.reader.chain, seal(SEALING_KEY, BRIDGE_ID, b"\xd2garbage", b""))
     assert (receipt.cti, receipt.accepted, receipt.refusal) == (bytes(16), False, "malformed")
-    assert bridge.desk.accept([], bridge.visit().token, b"").refusal == "device_certificate_malformed"
+    assert bridge.desk.accept([], bridge.visit().sealed).refusal == "device_certificate_malformed"
+
+
+def test_a_record_that_was_changed_or_sealed_to_another_bridge_is_refused(bridge: Bridge, world: World) -> None:
+    delivery = bridge.visit()
+    changed = delivery.sealed[:-1] + bytes([delivery.sealed[-1] ^ 1])
+    elsewhere = seal(new_sealing_key()[1], BRIDGE_ID, delivery.token, delivery.evidence)
+    renamed = seal(SEALING_KEY, bytes(16), delivery.token, delivery.evidence)
+    for sealed in (changed, elsewhere, renamed, delivery.token, b""):
+        receipt = bridge.desk.accept(world.reader.chain, sealed)
+        assert (receipt.cti, receipt.refusal) == (bytes(16), "record_unreadable")
+    assert bridge.deliver(delivery) is None
+
+
+def test_a_denied_reader_is_refused_at_once_and_a_list_that_is_gone_decides_nothing(
+    bridge: Bridge, world: World
+) -> None:
+    stored, later = bridge.visit(), bridge.visit(cti=b"visit 0000000002", counter=2)
+    assert bridge.deliver(stored) is None
+    listed = bridge.denylist.file.read_bytes()
+    bridge.denylist.file.unlink()
+    with pytest.raises(DenylistUnusable, match=r"denied\.pem: No such file"):
+        bridge.deliver(later)
+    bridge.denylist.file.write_bytes(listed)
+    bridge.deny(world.reader.device_id)
+    assert bridge.deliver(later) == "device_revoked"
+    assert bridge.deliver(stored) is None  # it is on the disk, and stays so
 
 
 def test_a_nonce_serves_one_token(bridge: Bridge, world: World) -> None:
@@ -225,18 +250,18 @@ def test_a_certificate_that_has_ended_confirms_the_insurance_for_three_months(br
 
 
 def test_a_visit_that_waited_for_its_cable_counts_by_the_day_it_began(bridge: Bridge, world: World) -> None:
-    bridge.kill(System(Qualification(True, QualificationValidity.VALID, (PERSON,))))
+    bridge.kill(System(valid()))
     card = Card(world.authority, until=NOW + 60)
     delivery = bridge.visit(card=card, consents={1: True})
     bridge.now += 3600
-    assert bridge.desk.identify(card.certificate).certificate is CertificateStatus.ENDED
+    assert bridge.desk.certificate_status(card.certificate) is CertificateStatus.ENDED
     assert bridge.deliver(delivery) is None
     assert bridge.events("token_stored")[0]["certificate"] == "ending"
 
 
 def test_a_clock_that_is_behind_sends_no_patient_away_and_is_told(bridge: Bridge, world: World) -> None:
     new = Card(world.authority, since=NOW + DAY)
-    assert bridge.desk.identify(new.certificate).certificate is CertificateStatus.UNKNOWN
+    assert bridge.desk.certificate_status(new.certificate) is CertificateStatus.UNKNOWN
     assert len(bridge.events("clock_behind")) == 1
     assert bridge.deliver(bridge.visit(card=new)) is None
     assert bridge.events("token_stored")[0]["certificate"] == "unknown"
@@ -257,23 +282,38 @@ def test_a_clock_that_is_behind_sends_no_patient_away_and_is_told(bridge: Bridge
 def test_of_two_things_known_of_a_certificate_the_graver_counts(
     bridge: Bridge, world: World, days_left: int, revocation: CertificateStatus, counts: CertificateStatus
 ) -> None:
-    answer = Qualification(True, QualificationValidity.VALID, (PERSON,))
-    bridge.kill(System(answer, revocation))
+    bridge.kill(System(valid(), revocation))
     card = Card(world.authority, until=NOW + days_left * DAY)
-    assert bridge.desk.identify(card.certificate).certificate is counts
+    assert bridge.desk.certificate_status(card.certificate) is counts
 
 
-def test_identify_tells_registered_good_expired_revoked_and_strangers_apart(bridge: Bridge, world: World) -> None:
-    expired = Card(world.authority, until=NOW - 100 * DAY)
-    nobody = Standing(False, CertificateStatus.UNKNOWN, QualificationValidity.NONE)
-    assert bridge.desk.identify(world.card.certificate) == Standing(True, CertificateStatus.GOOD, 1)
-    assert bridge.desk.identify(expired.certificate).certificate is CertificateStatus.EXPIRED
-    assert bridge.desk.identify(Card(Authority()).certificate) == nobody
-    assert bridge.desk.identify(b"no certificate") == nobody
-    assert bridge.desk.identify(bytes(5000)) == nobody
-    bridge.revoked = frozenset({world.card.x509.serial_number})
-    bridge.kill()
-    assert bridge.desk.identify(world.card.certificate).certificate is CertificateStatus.REVOKED
+def test_a_certificate_of_a_stranger_or_none_at_all_is_uncertain(bridge: Bridge) -> None:
+    for certificate in (Card(Authority()).certificate, b"no certificate", bytes(5000)):
+        assert bridge.desk.certificate_status(certificate) is CertificateStatus.UNKNOWN
+
+
+def test_a_revocation_that_nobody_can_be_asked_about_is_uncertain_and_the_visit_goes_on(
+    bridge: Bridge, world: World
+) -> None:
+    bridge.kill(System(valid(), None))
+    assert bridge.desk.certificate_status(world.card.certificate) is CertificateStatus.UNKNOWN
+    assert bridge.deliver(bridge.visit()) is None
+    assert bridge.events("token_stored")[0]["certificate"] == "unknown"
+
+
+def test_a_counter_that_skips_or_goes_back_is_stored_and_told(bridge: Bridge, world: World) -> None:
+    for number, counter in enumerate((4, 5, 8, 6), 1):
+        assert bridge.deliver(bridge.visit(cti=b"visit %010d" % number, counter=counter)) is None
+    assert [(event["last"], event["counter"]) for event in bridge.events("counter_gap")] == [(5, 8), (8, 6)]
+
+
+def test_a_reader_s_count_goes_on_after_a_renewal_and_anew_after_pairing(bridge: Bridge, world: World) -> None:
+    renewed, paired, gapped = (Reader(world.facility) for _ in range(3))
+    assert bridge.deliver(bridge.visit()) is None
+    for number, (reader, counter) in enumerate(((renewed, 2), (paired, 1), (gapped, 3)), 2):
+        delivery = bridge.visit(reader=reader, cti=b"visit %010d" % number, counter=counter)
+        assert bridge.deliver(delivery, reader) is None
+    assert [(event["last"], event["counter"]) for event in bridge.events("counter_gap")] == [(1, 3)]
 
 
 def test_a_certificate_is_too_large_for_both_identify_and_token_or_for_neither(bridge: Bridge, world: World) -> None:
@@ -282,14 +322,10 @@ def test_a_certificate_is_too_large_for_both_identify_and_token_or_for_neither(b
     assert 4000 < len(largest.certificate) <= MAX_CERTIFICATE < len(larger.certificate) < 4300
     bridge.revoked = frozenset({largest.x509.serial_number, larger.x509.serial_number})
     bridge.kill()
-    statuses = [bridge.desk.identify(card.certificate).certificate for card in (largest, larger)]
+    statuses = [bridge.desk.certificate_status(card.certificate) for card in (largest, larger)]
     assert statuses == [CertificateStatus.REVOKED, CertificateStatus.UNKNOWN]
     refusals = [bridge.deliver(bridge.visit(card=card)) for card in (largest, larger)]
     assert refusals == ["certificate_revoked", "too_large"]
-
-
-def test_settings_say_what_a_reader_needs(bridge: Bridge) -> None:
-    assert bridge.desk.settings() == Settings(BRIDGE_ID, FACILITY_KEY, FacilityKind.MEDICAL, True, NOW)
 
 
 def test_reception_called_is_an_event(bridge: Bridge) -> None:

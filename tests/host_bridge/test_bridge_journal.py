@@ -1,16 +1,14 @@
-import resource
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bridge_rig import Bridge
 from visit_samples import NOW
 
 from firmware.token.refusal import Refusal, TokenRefused
-from host_bridge.journal import Journal, JournalUnavailable, StoredToken
+from host_bridge.journal import Journal, StoredToken
+from host_bridge.journal_file import JournalUnavailable
 
 CHAIN = (b"\x30\x03abc", b"\x30\x81\x80" + bytes(128))
 
@@ -20,18 +18,6 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     journal = Journal(tmp_path / "journal.db")
     yield journal
     journal.close()
-
-
-@contextmanager
-def full_disk(folder: Path) -> Iterator[None]:
-    """No file of this process may grow beyond what the journal's largest has now."""
-    largest = max(file.stat().st_size for file in folder.glob("journal.db*"))
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def token(journal: Journal, number: int = 1) -> StoredToken:
@@ -89,17 +75,12 @@ def test_a_refused_token_changes_no_table(journal: Journal, tmp_path: Path) -> N
     journal.store(fresh, NOW, b"sealed")
 
 
-def test_on_a_full_disk_nothing_is_acknowledged_and_later_everything_is(bridge: Bridge) -> None:
-    delivery = bridge.visit()
-    with full_disk(bridge.folder):
-        with pytest.raises(JournalUnavailable):
-            bridge.desk.accept(bridge.world.reader.chain, delivery.token, delivery.evidence)
-        with pytest.raises(JournalUnavailable):
-            bridge.desk.open_visit("TEST-0001")
-    assert not bridge.events("token_stored")
-    assert bridge.journal.errands() == ()
-    assert bridge.deliver(delivery) is None
-    assert len(bridge.journal.errands()) == 1
+def test_one_ldevid_has_a_counter_once_and_another_may_count_anew(journal: Journal) -> None:
+    journal.store(token(journal), NOW, b"sealed")
+    with pytest.raises(TokenRefused):
+        journal.store(replace(token(journal, 2), counter=1), NOW, b"sealed")
+    paired_anew = replace(token(journal, 3), counter=1, chain=(b"\x30\x03abd", CHAIN[1]))
+    assert journal.store(paired_anew, NOW, b"sealed") is None
 
 
 def test_a_journal_that_cannot_be_opened_is_declared(tmp_path: Path) -> None:
@@ -108,8 +89,27 @@ def test_a_journal_that_cannot_be_opened_is_declared(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_bytes(b"no database, but long enough to be asked what it is" * 20)
     with pytest.raises(JournalUnavailable, match="SQLITE_NOTADB"):
         Journal(tmp_path / "text.db")
-    newer = sqlite3.connect(tmp_path / "newer.db")
-    newer.execute("PRAGMA user_version = 99")
-    newer.close()
-    with pytest.raises(JournalUnavailable):
-        Journal(tmp_path / "newer.db")
+
+
+def test_a_journal_of_another_version_is_left_alone_and_says_what_to_do(tmp_path: Path) -> None:
+    old = sqlite3.connect(tmp_path / "old.db")
+    old.execute("CREATE TABLE token (cti BLOB)")
+    old.execute("PRAGMA user_version = 1")
+    old.close()
+    before = (tmp_path / "old.db").read_bytes()
+    with pytest.raises(JournalUnavailable, match=r"old\.db is of version 1, .* move the file away"):
+        Journal(tmp_path / "old.db")
+    assert (tmp_path / "old.db").read_bytes() == before
+
+
+def test_a_journal_with_a_damaged_page_is_refused_at_the_start(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    for number in range(1, 40):
+        journal.store(token(journal, number), NOW, b"sealed")
+    journal.close()
+    damaged = bytearray((tmp_path / "journal.db").read_bytes())
+    for page in range(2 * 4096, len(damaged), 4096):
+        damaged[page : page + 64] = b"\xff" * 64
+    (tmp_path / "damaged.db").write_bytes(damaged)
+    with pytest.raises(JournalUnavailable, match=r"SQLITE_CORRUPT: .*damaged\.db is damaged: put a backup"):
+        Journal(tmp_path / "damaged.db")

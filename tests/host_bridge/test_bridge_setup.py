@@ -12,12 +12,13 @@ from cryptography.exceptions import InvalidTag
 from visit_samples import World
 
 from firmware.policy import FacilityKind
-from host_bridge.__main__ import alone
+from host_bridge.alone import alone
 from host_bridge.config import Config, ConfigError
-from host_bridge.eligibility import CertificateStatus, EligibilitySimulator, PeopleMalformed, QualificationValidity
+from host_bridge.eligibility import CertificateStatus, QualificationValidity
+from host_bridge.eligibility_simulator import EligibilitySimulator, PeopleMalformed
 from host_bridge.events import open_log
+from host_bridge.identity import create_bridge
 from host_bridge.keys import Seal, load_or_create
-from host_bridge.pairing import create_bridge
 
 
 def test_configuration_is_read_with_paths_beside_the_file(tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_people_file_answers_by_certificate_and_serial(tmp_path: Path) -> None:
     file = tmp_path / "people.json"
     person = {"certificate": known.hex(), "registered": True, "validity": 3, "results": [{"Name": "見本 花子"}]}
     file.write_text(json.dumps({"people": [person], "revoked": ["0abc"]}))
-    simulator = EligibilitySimulator.load(file)
+    simulator = EligibilitySimulator(file)
     assert simulator.qualification(known).validity is QualificationValidity.REPLACED
     assert simulator.qualification(bytes(32)).validity is QualificationValidity.NONE
     assert simulator.revocation(known, 1) is CertificateStatus.GOOD
@@ -101,7 +102,7 @@ def test_people_file_answers_by_certificate_and_serial(tmp_path: Path) -> None:
 def test_a_people_file_of_another_form_is_declared_without_its_content(tmp_path: Path, text: str) -> None:
     (tmp_path / "people.json").write_text(text)
     with pytest.raises(PeopleMalformed) as error:
-        EligibilitySimulator.load(tmp_path / "people.json")
+        EligibilitySimulator(tmp_path / "people.json")
     assert "Hana" not in str(error.value)
 
 

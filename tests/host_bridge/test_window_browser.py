@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bridge_rig import PERSON, Bridge
+from bridge_rig import PERSON, Bridge, System
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from visit_samples import NOW, World
-from window_rig import PATIENCE_S, TOKEN, Served, System, log, served
+from window_rig import PATIENCE_S, TOKEN, Served, log, served
 
 from firmware.policy import Facility, FacilityKind, consents_for, japanese_day
 from firmware.token.claims import Method

@@ -1,15 +1,15 @@
 """What the reception is told, from the event log and the courier, without a browser."""
 
 import pytest
-from bridge_rig import PERSON, Bridge
+from bridge_rig import PERSON, Bridge, System
 from visit_samples import NOW, Card, World
-from window_rig import System, log, rows, snapshot, watching
+from window_rig import log, rows, snapshot, watching
 
 from firmware.token.claims import Method
 from firmware.token.refusal import Refusal
 from host_bridge.eligibility import CertificateStatus, Qualification, QualificationValidity
 from host_bridge.news import WAITING_CAP
-from host_bridge.reception import CALLS_CAP, NOT_YET_VALID, PRESENT_S, REFUSED_CAP, VISITS_CAP
+from host_bridge.reception import CALLS_CAP, PRESENT_S, REFUSED_CAP, VISITS_CAP
 from host_bridge.refused import Ground, ground_of
 from host_bridge.visits import Todo, Visit, standing_of
 
@@ -169,7 +169,7 @@ def test_a_file_that_cannot_be_written_is_told_and_then_forgotten(bridge: Bridge
         ("link_down", {"reason": "port_gone"}, "unplugged"),
         ("link_down", {"reason": "silent"}, "silent"),
         ("link_down", {"reason": "certificate: unable to get local issuer certificate"}, "unpaired"),
-        ("link_down", {"reason": NOT_YET_VALID}, "clock"),
+        ("link_down", {"reason": "certificate_not_yet_valid"}, "clock"),
         ("link_down", {"reason": "refused_by_other_end"}, "unpaired"),
         ("link_refused", {"reason": "not_paired"}, "unpaired"),
     ],
@@ -221,12 +221,12 @@ def test_who_is_sent_away_for_a_certificate_is_told_while_they_stand_there(bridg
     bridge.desk.identify(world.card.certificate)
     assert snapshot(bridge)["present"] is None
     bridge.desk.open_visit("TEST-0001")
-    bridge.desk.identify(Card(world.authority, until=NOW - 100 * DAY).certificate)
+    bridge.desk.certificate_status(Card(world.authority, until=NOW - 100 * DAY).certificate)
     assert snapshot(bridge)["present"]["certificate"] == "expired"
 
 
 def test_a_clock_that_is_behind_is_told_until_a_certificate_has_begun(bridge: Bridge, world: World) -> None:
-    bridge.desk.identify(Card(world.authority, since=NOW + DAY).certificate)
+    bridge.desk.certificate_status(Card(world.authority, since=NOW + DAY).certificate)
     assert list(snapshot(bridge)["troubles"]) == ["clock"]
     bridge.now += 2 * DAY
     bridge.desk.identify(world.card.certificate)

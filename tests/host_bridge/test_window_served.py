@@ -18,10 +18,10 @@ from window_rig import PATIENCE_S, TOKEN, served
 
 from firmware.token.claims import Method
 from host_bridge.events import open_log
+from host_bridge.identity import create_bridge
 from host_bridge.news import WAITING_CAP
 from host_bridge.outlets.window import address
 from host_bridge.outlets.window.window import LOOK_S, token_of
-from host_bridge.pairing import create_bridge
 from host_bridge.web.server import PortTaken, listen
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from bridge_rig import Bridge
 
-from host_bridge.eligibility import CertificateStatus, EligibilityUnavailable, Qualification
 from host_bridge.events import open_log
 from host_bridge.news import Subscription
 from host_bridge.outlets.window.window import Window
@@ -19,22 +18,6 @@ from host_bridge.web.server import listen
 
 TOKEN = "a-token-of-the-tests"
 PATIENCE_S = 20.0
-
-
-class System:
-    """An eligibility system that answers as it is told. Implements Eligibility."""
-
-    def __init__(self, answer: Qualification | None = None, status: CertificateStatus = CertificateStatus.GOOD) -> None:
-        self.answer = answer
-        self.status = status
-
-    def revocation(self, certificate_sha256: bytes, serial: int) -> CertificateStatus:
-        return self.status
-
-    def qualification(self, certificate_sha256: bytes) -> Qualification:
-        if self.answer is None:
-            raise EligibilityUnavailable
-        return self.answer
 
 
 def snapshot(bridge: Bridge) -> dict[str, Any]:
