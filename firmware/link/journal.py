@@ -242,8 +242,7 @@ def _check(file: Path) -> None:
     """Look at everything in the file and its log, without a change to either. Raises JournalDamaged, sqlite3.Error."""
     if not file.exists():
         raise JournalDamaged(f"{file} is missing")
-    index = file.with_name(file.name + "-shm")
-    had_index = index.exists()
+    beside = [one for one in (_log_of(file), file.with_name(file.name + "-shm")) if not one.exists()]
     database = _open(file, "ro")
     try:
         (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
@@ -255,8 +254,8 @@ def _check(file: Path) -> None:
             raise JournalDamaged(f"{file} is damaged: records beyond the counter")
     finally:
         database.close()
-        if not had_index:
-            index.unlink(missing_ok=True)
+        for one in beside:  # made by looking, and empty
+            one.unlink(missing_ok=True)
 
 
 def _state(database: sqlite3.Connection) -> _State:

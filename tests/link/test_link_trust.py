@@ -1,21 +1,23 @@
 """Who may talk to whom over the cable, and who may not."""
 
 import ssl
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from link_bench import SERIAL, Bench, Heard, pair
+from link_bench import SERIAL, Bench, Heard, local, pair
 
 from board.sim.keystore import make_device
-from firmware.link.keys import FileKeyStore, NotPaired
-from firmware.link.link import LinkDown
-from host_bridge.pairing import BridgeIdentity, create_bridge
+from firmware.link.answers import LinkDown
+from firmware.link.keys import FileKeyStore
+from host_bridge.identity import BridgeIdentity, create_bridge
 
 
 async def test_a_bridge_of_another_authority_is_refused_by_the_reader(bench: Bench, tmp_path: Path) -> None:
@@ -23,18 +25,18 @@ async def test_a_bridge_of_another_authority_is_refused_by_the_reader(bench: Ben
     stranger = create_bridge(tmp_path / "stranger")
     (stranger.folder / "ca.pem").write_bytes((bench.identity.folder / "ca.pem").read_bytes())
     heard = Heard()
-    async with bench.bridge(stranger), bench.reader(heard) as link:
+    async with bench.bridge(stranger), bench.reader(heard) as reader:
         await heard.until("link_down", reason="certificate: unable to get local issuer certificate")
-        assert not link.up
+        assert not reader.link.up
 
 
 async def test_a_reader_of_another_authority_is_refused_by_the_bridge(bench: Bench, tmp_path: Path) -> None:
     stranger = create_bridge(tmp_path / "stranger")
-    make_device(tmp_path / "other", SERIAL)
+    make_device(tmp_path / "other" / "identity", SERIAL)
     keys = pair(stranger, tmp_path / "other")
-    async with bench.bridge() as bridge, bench.reader(Heard(), keys) as link:
+    async with bench.bridge() as bridge, bench.reader(Heard(), keys) as reader:
         await bridge.heard.until("link_down", reason="certificate: self-signed certificate in certificate chain")
-        assert not link.up
+        assert not reader.link.up
 
 
 async def test_a_host_without_certificate_is_refused(bench: Bench) -> None:
@@ -46,7 +48,7 @@ async def test_a_host_without_certificate_is_refused(bench: Bench) -> None:
 async def test_a_reader_that_poses_as_the_bridge_is_refused(bench: Bench) -> None:
     """A stolen reader's certificate is of the right authority, but for the other role."""
     heard = Heard()
-    key, chain, _ = bench.keys.tls_files()
+    key, chain, _ = local(bench.keys).tls_files()
     async with bench.bridge(Posing.of(bench.identity, chain, key)), bench.reader(heard):
         await heard.until("link_down", reason="certificate: unsuitable certificate purpose")
 
@@ -60,8 +62,8 @@ async def test_a_bridge_certificate_cannot_pose_as_a_reader(bench: Bench) -> Non
 
 async def test_a_reader_paired_again_elsewhere_under_the_same_name_is_refused(bench: Bench, tmp_path: Path) -> None:
     """Its old certificate is of the right authority and in date, but no longer the one that is valid."""
-    kept = [tmp_path / file.name for file in bench.keys.tls_files()]
-    for copy, file in zip(kept, bench.keys.tls_files(), strict=True):
+    kept = [tmp_path / file.name for file in local(bench.keys).tls_files()]
+    for copy, file in zip(kept, local(bench.keys).tls_files(), strict=True):
         copy.write_bytes(file.read_bytes())
     pair(bench.identity, tmp_path / "device")
     async with bench.bridge() as bridge, bench.reader(Heard(), BorrowedKeys(bench.keys, *kept)):
@@ -69,18 +71,18 @@ async def test_a_reader_paired_again_elsewhere_under_the_same_name_is_refused(be
 
 
 async def test_a_genuine_reader_that_the_bridge_has_not_paired_is_refused(bench: Bench) -> None:
-    (bench.identity.folder / "devices" / f"{SERIAL}.pem").unlink()
+    bench.identity.devices.unpair(SERIAL)
     heard = Heard()
-    async with bench.bridge() as bridge, bench.reader(heard) as link:
+    async with bench.bridge() as bridge, bench.reader(heard) as reader:
         await bridge.heard.until("link_refused", reason="not_paired")
         await heard.until("link_down", reason="refused_by_other_end")
-        assert not link.up
+        assert not reader.link.up
 
 
 async def test_a_reader_whose_identity_has_expired_is_refused(bench: Bench, tmp_path: Path) -> None:
     keys = pair(bench.identity, tmp_path / "device", life=timedelta(minutes=-1))
     async with bench.bridge() as bridge, bench.reader(Heard(), keys):
-        await bridge.heard.until("link_down", reason="certificate: certificate has expired")
+        await bridge.heard.until("link_down", reason="certificate_expired")
 
 
 async def test_another_bridge_of_the_same_authority_is_refused_by_the_reader(bench: Bench, tmp_path: Path) -> None:
@@ -93,8 +95,8 @@ async def test_another_bridge_of_the_same_authority_is_refused_by_the_reader(ben
 
 async def test_a_reader_whose_clock_is_behind_still_knows_its_bridge(bench: Bench, tmp_path: Path) -> None:
     bridge = certified(bench, tmp_path, bench.identity.bridge_id.hex(), datetime.now(UTC) + timedelta(days=300))
-    async with bench.bridge(bridge), bench.reader(Heard()) as link:
-        await link.settings()
+    async with bench.bridge(bridge), bench.reader(Heard()) as reader:
+        await reader.link.settings()
 
 
 async def test_a_host_that_offers_older_tls_is_refused(bench: Bench) -> None:
@@ -114,28 +116,27 @@ async def test_settings_of_another_bridge_id_are_refused_by_the_reader(bench: Be
 async def test_demo_and_production_never_meet(bench: Bench, demo_reader: bool) -> None:
     bench.desk.demo = not demo_reader
     heard = Heard()
-    async with bench.bridge() as bridge, bench.reader(heard, demo=demo_reader) as link:
+    async with bench.bridge() as bridge, bench.reader(heard, demo=demo_reader) as reader:
         await heard.until("link_down", reason="demo_mismatch")
         await bridge.heard.until("link_down", reason="refused_by_other_end")
-        assert not link.up
+        assert not reader.link.up
         with pytest.raises(LinkDown):
-            link.host_time()
+            reader.link.host_time()
 
 
 async def test_a_production_reader_meets_a_production_bridge(bench: Bench) -> None:
     bench.desk.demo = False
-    async with bench.bridge(), bench.reader(Heard(), demo=False) as link:
-        assert not (await link.settings()).demo
+    async with bench.bridge(), bench.reader(Heard(), demo=False) as reader:
+        assert not (await reader.link.settings()).demo
 
 
-def test_an_unpaired_reader_has_no_keys(tmp_path: Path) -> None:
+def test_an_unpaired_reader_has_no_local_identity(tmp_path: Path) -> None:
     make_device(tmp_path / "new", "READER-0002")
-    with pytest.raises(NotPaired):
-        FileKeyStore(tmp_path / "new")
+    assert FileKeyStore(tmp_path / "new").local() is None
 
 
 def test_roles_of_reader_and_bridge_differ(bench: Bench) -> None:
-    reader = x509.load_der_x509_certificate(bench.keys.chain()[0])
+    reader = x509.load_der_x509_certificate(local(bench.keys).chain()[0])
     bridge = x509.load_pem_x509_certificate((bench.identity.folder / "bridge.pem").read_bytes())
     uses = [list(one.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) for one in (reader, bridge)]
     assert uses == [[ExtendedKeyUsageOID.SERVER_AUTH], [ExtendedKeyUsageOID.CLIENT_AUTH]]
@@ -163,13 +164,17 @@ def certified(bench: Bench, folder: Path, name: str, since: datetime) -> BridgeI
     return Posing.of(bench.identity, folder / "chain.pem", folder / "key.pem")
 
 
+def parts(identity: BridgeIdentity) -> tuple[Any, ...]:
+    return tuple(getattr(identity, field.name) for field in fields(BridgeIdentity))
+
+
 @dataclass(frozen=True)
 class Anonymous(BridgeIdentity):
     """A host that trusts the right authority and shows no certificate."""
 
     @classmethod
     def of(cls, identity: BridgeIdentity) -> "Anonymous":
-        return cls(identity.folder, identity.bridge_id, identity.authority)
+        return cls(*parts(identity))
 
     def tls_context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -187,7 +192,7 @@ class Posing(Anonymous):
 
     @classmethod
     def of(cls, identity: BridgeIdentity, chain: Path = Path(), key: Path = Path()) -> "Posing":
-        return cls(identity.folder, identity.bridge_id, identity.authority, chain, key)
+        return cls(*parts(identity), chain, key)
 
     def tls_context(self) -> ssl.SSLContext:
         context = super().tls_context()
@@ -201,7 +206,7 @@ class Outdated(BridgeIdentity):
 
     @classmethod
     def of(cls, identity: BridgeIdentity) -> "Outdated":
-        return cls(identity.folder, identity.bridge_id, identity.authority)
+        return cls(*parts(identity))
 
     def tls_context(self) -> ssl.SSLContext:
         context = super().tls_context()
@@ -214,9 +219,19 @@ class BorrowedKeys:
 
     def __init__(self, own: FileKeyStore, key: Path, chain: Path, issuer: Path) -> None:
         self.device_id = own.device_id
-        self.sign = own.sign
-        self.chain = own.chain
+        self.maker_chain, self.maker_sign = own.maker_chain, own.maker_sign
+        self.request, self.install, self.forget = own.request, own.install, own.forget
+        self._identity = local(own)
         self._files = key, chain, issuer
+
+    def local(self) -> "BorrowedKeys":
+        return self
+
+    def sign(self, message: bytes) -> bytes:
+        return self._identity.sign(message)
+
+    def chain(self) -> Sequence[bytes]:
+        return self._identity.chain()
 
     def tls_files(self) -> tuple[Path, Path, Path]:
         return self._files
