@@ -26,8 +26,8 @@ PACKAGES := ca-certificates python3-venv python3-dev gcc libc6-dev pkg-config li
 	pcscd vsmartcard-vpcd fonts-morisawa-bizud-gothic iproute2
 # On top of that for the tests: other people's programs that read our card, and a browser for the pages.
 TEST_PACKAGES := opensc openssl chromium
-# What the soak needs: a wall clock that jumps, for one process.
-SOAK_PACKAGES := faketime e2fsprogs
+# What the soak needs: a disk of its own that can be full.
+SOAK_PACKAGES := e2fsprogs
 
 .PHONY: help setup demo test test-card bench-card bench-demo bench-link fuzz-card fuzz-link soak mutants pictures check models lock clean folder may-be-root system system-test system-soak portraits
 
@@ -42,7 +42,7 @@ demo: may-be-root setup ## The virtual reader in a browser (PORT=8740), or scrip
 		$(if $(FACES),--faces "$(FACES)") $(if $(CARD),--card "$(CARD)" --number-b "$(NUMBER_B)" --pin "$(PIN)") \
 		$(if $(AUTHORITY),--authority "$(AUTHORITY)")
 
-test: may-be-root setup system-test .venv/.installed-dev ## Run all tests that need no hardware (TESTS=tests/card: only those)
+test: may-be-root setup system-test .venv/.installed-dev build/micropython/.installed ## Run all tests that need no hardware (TESTS=tests/card: only those)
 	@$(AS_ROOT); as_root $(PYTHON) -m pytest --junit-xml=build/test/report.xml $(TESTS)
 
 test-card: folder system .venv/.installed-dev ## Test the card on a real reader, reading only (READER=name; ALLOW_PIN=1: asks for its PIN)
@@ -170,6 +170,12 @@ endef
 
 .venv/.installed-dev: requirements-dev.txt .venv/.installed
 	@$(GIVE_UP); $(PIP_INSTALL); pip_install requirements-dev.txt
+	@touch $@
+
+# MicroPython compiled to WebAssembly, run by Node.js; every file is pinned by its hash.
+build/micropython/.installed: $(addprefix tests/micropython/,package.json package-lock.json .npmrc) | folder system-test
+	@mkdir -p build/micropython && cp $^ build/micropython/
+	@$(GIVE_UP); npm ci --silent --prefix build/micropython || give_up "npm could not fetch MicroPython: see above"
 	@touch $@
 
 build/oracle/.installed: requirements-build.txt requirements-oracle.txt | folder system

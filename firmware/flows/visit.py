@@ -30,6 +30,7 @@ from firmware.screens.drawn import Screen
 from firmware.screens.out_of_order import OutOfOrder
 from firmware.screens.place_card import PlaceCard
 from firmware.screens.reading_card import ReadingCard
+from firmware.screens.terminal_away import TerminalAway
 from firmware.screens.waiting_for_terminal import WaitingForTerminal
 from firmware.token.claims import Method
 from firmware.token.evidence import binding, encode, verify_authentication_certificate
@@ -82,11 +83,13 @@ async def receive_patient(kiosk: Kiosk) -> Outcome:
 
 
 async def card_placed(kiosk: Kiosk) -> None:
-    """Ask for a card and wait for it; while no card reader works, say so instead, and what to do."""
+    """Ask for a card and wait for it; while no card reader works, or the terminal is away, say so instead."""
     shown: Screen | None = None
     while True:
         screen: Screen = PlaceCard()
         light = Light.READY
+        if not await kiosk.host.terminal_up():
+            screen, light = TerminalAway(), Light.CARE
         try:
             await kiosk.card_reader.check()
         except ReaderAbsent as absent:
@@ -138,7 +141,8 @@ async def with_the_card(visit: Visit) -> Signed:
         proof = await confirm_person(visit)
         visit.outcome.verified, visit.outcome.refused = True, None
         ended = standing.certificate is CertificateStatus.ENDED  # then no record may be shared: nothing is asked
-        consents = {} if ended else await ask_consents(visit, appointment)
+        asked = standing.ask_consents and not ended
+        consents = await ask_consents(visit, appointment) if asked else {}
         await visit.kiosk.patient.show(Checking())
         with visit.outcome.timed("token"):
             numbers = {item.number: given for item, given in consents.items()}

@@ -133,7 +133,10 @@ class Terminal:
     certificate: str = "good"
     validity: int = 1
     registered: bool = True
+    ask_consents: bool = True
     silent: bool = False
+    up: bool = True
+    """Whether it is connected."""
     deaf_to: str = ""
     """A call that it never answers."""
     accepts: bool = True
@@ -143,6 +146,8 @@ class Terminal:
     called: int = 0
 
     async def answer(self, question: Message) -> Message:
+        if question["call"] == "terminal":
+            return {"up": self.up}
         if self.silent or question["call"] == self.deaf_to:
             return {"silent": "no answer in time"}
         match question["call"]:
@@ -155,7 +160,13 @@ class Terminal:
                     "today": date(2026, 11, 23).isoformat(),
                 }
             case "identify":
-                return {"registered": self.registered, "certificate": self.certificate, "validity": self.validity}
+                return {
+                    "registered": self.registered,
+                    "certificate": self.certificate,
+                    "validity": self.validity,
+                    "ask_consents": self.ask_consents,
+                    "ask_prescriptions": False,
+                }
             case "deliver":
                 self.delivered.append(question)
                 await self.answers.wait()

@@ -151,6 +151,17 @@ async def test_without_a_card_reader_the_screen_says_what_to_do_and_recovers(rig
     await rig.close()
 
 
+async def test_while_the_terminal_is_away_the_screen_says_so_and_asks_for_a_card_once_it_is_back(rig: FlowRig) -> None:
+    await rig.close()
+    rig = rig.fresh()
+    rig.terminal.up = False
+    await rig.open()
+    await rig.see("terminal_away")
+    rig.terminal.up = True
+    await rig.see("place_card")
+    await rig.close()
+
+
 async def test_a_camera_that_is_gone_is_said_on_the_screen_and_the_pin_still_works(rig: FlowRig) -> None:
     rig.place("adult")
     await rig.tap(METHOD, "face")

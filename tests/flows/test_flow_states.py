@@ -146,6 +146,17 @@ async def test_with_an_ended_certificate_nothing_is_asked_and_nothing_agreed_to(
     assert rig.terminal.delivered[0]["consents"] == {}
 
 
+async def test_where_the_terminal_lets_no_consents_be_asked_nothing_is_agreed_to(rig: FlowRig) -> None:
+    rig.terminal.ask_consents = False
+    rig.place("pin_person")
+    await rig.tap(METHOD, "pin")
+    await rig.enter_pin("4321")
+    await rig.see("done")
+    assert not {"ask_consents", "ask_one_consent"} & set(rig.seen())
+    assert (await rig.ended()).acknowledged
+    assert rig.terminal.delivered[0]["consents"] == {}
+
+
 async def test_a_certificate_nobody_can_judge_leads_to_the_reception_at_the_end(rig: FlowRig) -> None:
     rig.terminal.certificate = "unknown"
     await pin_visit_after(rig, CertificateNotice("unknown", 3))
