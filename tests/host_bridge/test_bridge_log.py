@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from bridge_rig import INSTITUTION, PERSON, Bridge
+from bridge_rig import INSTITUTION, PERSON, Bridge, System
 from cryptography.hazmat.primitives.hashes import SHA256
 from visit_samples import NAME, NOW, World
 
@@ -22,6 +22,8 @@ FORMS = {
     "cti": "[0-9a-f]{32}",
     "method": "|".join(Method),
     "certificate": "|".join(CertificateStatus),
+    "verdict": "right|wrong",
+    "tries_left": "[0-5]",
     "registered": "True|False",
     "validity": "[1-6]",
     "visited_at": str(NOW),
@@ -33,6 +35,8 @@ FORMS = {
 ONE_VISIT = {
     "nonce_issued",
     "patient_identified",
+    "certificate_judged",
+    "passcode_checked",
     "reception_called",
     "token_stored",
     "token_repeated",
@@ -43,15 +47,13 @@ ONE_VISIT = {
 }
 
 
-class Talkative:
-    """An eligibility system whose answers, and whose faults, are full of the patient. Implements Eligibility."""
+class Talkative(System):
+    """An eligibility system whose answers, and whose faults, are full of the patient."""
 
     def __init__(self) -> None:
+        super().__init__(code="4649")
         said = f"{NAME} {SECRETS}"
         self.faults: list[Exception] = [EligibilityUnavailable(said), RuntimeError(said)]
-
-    def revocation(self, certificate_sha256: bytes, serial: int) -> CertificateStatus:
-        return CertificateStatus.GOOD
 
     def qualification(self, certificate_sha256: bytes) -> Qualification:
         if self.faults:
@@ -67,7 +69,10 @@ def test_a_whole_visit_writes_nothing_of_the_patient_to_the_log(bridge: Bridge, 
     assert [bridge.deliver(delivery), bridge.deliver(delivery)] == [None, None]
     assert [bridge.courier.deliver_all() for _ in range(3)] == [False, False, True]
     bridge.desk.identify(world.card.certificate)
+    bridge.desk.certificate_status(world.card.certificate)
     bridge.desk.reception_called("TEST-0001")
+    for typed in ("8264", f"{NAME}", "4649"):
+        bridge.desk.check_passcode("TEST-0001", typed)
     (file,) = bridge.face_files()
     assert SECRETS["InsuredIdentificationNumber"].encode() in file.read_bytes()
 
@@ -79,6 +84,7 @@ def test_a_whole_visit_writes_nothing_of_the_patient_to_the_log(bridge: Bridge, 
     written = json.dumps(events, ensure_ascii=False)
     assert written.isascii()
     card = world.card.x509
+    assert not re.search("8264|4649", written)
     numbers = [*PERSON.values(), *SECRETS.values(), f"{card.serial_number:x}", card.fingerprint(SHA256()).hex()]
     for number in numbers:
         assert len(number) < 8 or number not in written  # shorter ones may be in a random name by chance

@@ -14,7 +14,7 @@ from visit_samples import World
 from firmware.policy import FacilityKind
 from host_bridge.alone import alone
 from host_bridge.config import Config, ConfigError
-from host_bridge.eligibility import CertificateStatus, QualificationValidity
+from host_bridge.eligibility import CertificateStatus, EligibilityUnavailable, Prescription, QualificationValidity
 from host_bridge.eligibility_simulator import EligibilitySimulator, PeopleMalformed
 from host_bridge.events import open_log
 from host_bridge.identity import create_bridge
@@ -35,6 +35,8 @@ def test_configuration_is_read_with_paths_beside_the_file(tmp_path: Path) -> Non
         ("dental", "school", "facility: expected medical | dental | pharmacy"),
         ("demo = true", "demo = 1", "demo: expected true | false"),
         ('port = "terminal"', "", "port: expected a path"),
+        ("prescriptions = true", "", "prescriptions: expected true | false"),
+        ('maker_revoked = "maker_revoked.pem"', "", "maker_revoked: expected a path"),
         ('port = "terminal"', "port = 3", "port: expected a path"),
         ("window = 0", "", "window: expected a port from 0"),
         ("window = 0", "window = true", "window: expected a port from 0"),
@@ -88,6 +90,26 @@ def test_people_file_answers_by_certificate_and_serial(tmp_path: Path) -> None:
     assert simulator.revocation(bytes(32), 1) is CertificateStatus.UNKNOWN
 
 
+def test_people_file_has_prescriptions_disaster_and_passcode_and_may_change_while_it_is_used(tmp_path: Path) -> None:
+    known = bytes(range(32))
+    file = tmp_path / "people.json"
+    prescription = {"id": "E-0001", "day": "20260901", "issuer": "見本内科"}
+    person = {"certificate": known.hex(), "registered": True, "validity": 1, "results": []}
+    file.write_text(json.dumps({"people": [person], "revoked": []}))
+    simulator = EligibilitySimulator(file)
+    assert (simulator.prescriptions(known), simulator.disaster(), simulator.passcode()) == ((), False, None)
+    people = [{**person, "prescriptions": [prescription]}]
+    file.write_text(json.dumps({"people": people, "revoked": [], "disaster": True, "passcode": "4649"}))
+    assert simulator.prescriptions(known) == (Prescription("E-0001", "20260901", "見本内科"),)
+    assert (simulator.prescriptions(bytes(32)), simulator.disaster(), simulator.passcode()) == ((), True, "4649")
+    file.write_text("[")
+    with pytest.raises(EligibilityUnavailable):
+        simulator.disaster()
+    file.unlink()
+    with pytest.raises(EligibilityUnavailable):
+        simulator.qualification(known)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -97,6 +119,11 @@ def test_people_file_answers_by_certificate_and_serial(tmp_path: Path) -> None:
         '{"people": [{"certificate": "00", "registered": true, "validity": 9, "results": []}], "revoked": []}',
         '{"people": [{"certificate": "00", "registered": true, "validity": 1, "results": [{"Nick": "Hana"}]}],'
         ' "revoked": []}',
+        '{"people": [], "revoked": [], "disaster": 1}',
+        '{"people": [], "revoked": [], "passcode": 4649}',
+        '{"people": [], "revoked": [], "passcode": "Hana"}',
+        '{"people": [{"certificate": "00", "registered": true, "validity": 1, "results": [], "prescriptions":'
+        ' [{"id": "1", "day": "20260931", "issuer": "Hana"}]}], "revoked": []}',
     ],
 )
 def test_a_people_file_of_another_form_is_declared_without_its_content(tmp_path: Path, text: str) -> None:

@@ -167,11 +167,21 @@ def test_a_file_that_cannot_be_written_is_told_and_then_forgotten(bridge: Bridge
     [
         ("link_up", {}, "up"),
         ("link_down", {"reason": "port_gone"}, "unplugged"),
+        ("link_down", {"reason": "port_absent"}, "unplugged"),
+        ("link_down", {"reason": "port_busy"}, "busy"),
+        ("link_down", {"reason": "port_denied"}, "no_permission"),
         ("link_down", {"reason": "silent"}, "silent"),
+        ("link_down", {"reason": "no_answer"}, "silent"),
+        ("link_down", {"reason": "foreign_device"}, "foreign"),
+        ("link_down", {"reason": "unpaired"}, "new"),
         ("link_down", {"reason": "certificate: unable to get local issuer certificate"}, "unpaired"),
+        ("link_down", {"reason": "tls: TLSV1_ALERT_UNKNOWN_CA"}, "unpaired"),
         ("link_down", {"reason": "certificate_not_yet_valid"}, "clock"),
+        ("link_down", {"reason": "certificate_expired"}, "expired"),
         ("link_down", {"reason": "refused_by_other_end"}, "unpaired"),
         ("link_refused", {"reason": "not_paired"}, "unpaired"),
+        ("link_refused", {"reason": "denied"}, "denied"),
+        ("link_refused", {"reason": "denylist_unusable"}, "identity"),
     ],
 )
 def test_the_state_of_the_cable_has_its_beginning(
@@ -218,7 +228,7 @@ def test_a_visit_says_what_is_known_of_the_card_s_certificate(bridge: Bridge, wo
 
 
 def test_who_is_sent_away_for_a_certificate_is_told_while_they_stand_there(bridge: Bridge, world: World) -> None:
-    bridge.desk.identify(world.card.certificate)
+    bridge.desk.certificate_status(world.card.certificate)
     assert snapshot(bridge)["present"] is None
     bridge.desk.open_visit("TEST-0001")
     bridge.desk.certificate_status(Card(world.authority, until=NOW - 100 * DAY).certificate)
@@ -229,7 +239,7 @@ def test_a_clock_that_is_behind_is_told_until_a_certificate_has_begun(bridge: Br
     bridge.desk.certificate_status(Card(world.authority, since=NOW + DAY).certificate)
     assert list(snapshot(bridge)["troubles"]) == ["clock"]
     bridge.now += 2 * DAY
-    bridge.desk.identify(world.card.certificate)
+    bridge.desk.certificate_status(world.card.certificate)
     assert snapshot(bridge)["troubles"] == {}
 
 
