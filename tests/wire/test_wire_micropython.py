@@ -17,6 +17,7 @@ CPYTHON_ONLY = {
     "test_wire_micropython",
     "test_wire_properties",
     "test_wire_subset",
+    "test_wire_vectors_secured",
 }
 """Test modules that need pytest, hypothesis, TLS, or a file of the project. All others must run in MicroPython."""
 HELPERS = [ROOT / "tests/wire/plain.py", ROOT / "tests/wire/channel_world.py"]
