@@ -243,6 +243,7 @@ class Pairing:
         if self._transcript:
             self.refused = PairingRefused(Why.LOST_AFTER_ISSUE if self.phase is Phase.TOUCH else Why.LOST)
             self.phase = Phase.REFUSED
+            self._closed = True
         else:
             self._limit = None
             self.phase = Phase.SEEKING
