@@ -65,7 +65,7 @@ def report(folders: Folders, played: Sequence[Played], reader: Sequence[Event]) 
     "lost": tokens accepted by a receipt that are not on disk; "duplicates": rows or files beyond one a token, and
     files of no token."""
     started = next(event for event in reader if event["event"] == "reader_started")
-    signed = {event["cti"] for event in reader if event["event"] == "token_signed"}
+    signed = {event["cti"] for event in reader if event["event"] == "record_journalled"}
     accepted = {event["cti"] for event in reader if event["event"] == "token_receipt" and event["accepted"]}
     with closing(Records(folders)) as records:
         stored = [cti.hex() for cti in records.tokens()]
