@@ -10,7 +10,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-_BACKDATED: Final = timedelta(hours=1)
+BACKDATED: Final = timedelta(days=1)
+"""What is issued is valid from so long ago: a terminal's clock that was hours ahead, by a time zone say, and is set
+right must not shut out the reader that was issued an identity meanwhile."""
 _DEVICE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
 
 
@@ -83,7 +85,7 @@ def issue(
         .issuer_name(issuer)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(since - _BACKDATED)
+        .not_valid_before(since - BACKDATED)
         .not_valid_after(until)
         .add_extension(x509.BasicConstraints(is_authority, 0 if is_authority else None), critical=True)
         .add_extension(_key_usage(is_authority), critical=True)
