@@ -81,6 +81,7 @@ class Session:
     def start(self, now: int) -> None:
         """The line has been (re)opened."""
         self._forget()
+        self._up = False
         self._presence.start(now)
         self._line.start(now)
         self._look_at = now + LOOK_MS
