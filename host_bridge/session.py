@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 LOOK_MS: Final = 1000
 """From one look at what may have changed (settings, denylist) to the next."""
-TOLD_ANEW_MS: Final = 3_600_000
-"""Settings are told at least so often."""
+TOLD_ANEW_MS: Final = 3_540_000
+"""Settings are told anew after this long: at least every hour."""
 APART_MS: Final = 2000
 """Settings are told anew where the terminal's clock and the running time have come apart by more: somebody set the
 clock, or the terminal slept."""
