@@ -16,6 +16,7 @@ CPYTHON_ONLY = {
     "test_wire_cobs_package",
     "test_wire_micropython",
     "test_wire_properties",
+    "test_wire_protocol_page",
     "test_wire_subset",
     "test_wire_vectors_secured",
 }
