@@ -18,6 +18,7 @@ CPYTHON_ONLY = {
     "test_wire_properties",
     "test_wire_protocol_page",
     "test_wire_subset",
+    "test_wire_tls",
     "test_wire_vectors_secured",
 }
 """Test modules that need pytest, hypothesis, TLS, or a file of the project. All others must run in MicroPython."""
