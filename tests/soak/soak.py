@@ -27,8 +27,8 @@ from soak_disk import own_mounts
 from soak_lane import Lane
 from soak_schedule import KINDS, schedule
 
-LANES = 2
-"""Side by side, one for each processor core."""
+LANES = 4
+"""Side by side, on two processor cores: a lane mostly waits, for a program to start or a connection to come back."""
 PROGRESS_S = 2.0
 STUCK_S = 120.0
 """Nothing took effect, and nothing was stored, for so long: something hangs."""

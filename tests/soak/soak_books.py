@@ -66,12 +66,12 @@ def count(folder: Path) -> Counted:
         if entry["what"] == "forged":
             _forgery(entry, counted)
         elif entry["what"] == "ended":
-            counted.ended.append(f"{entry['side']} ended by itself with status {entry['status']}")
+            counted.ended.append(f"{entry['side']} ended by itself: {entry['why']}")
         else:
             told[entry["what"]].setdefault(entry["cti"], entry)
-    rows = _rows(folder / LEFT / "bridge.db", "SELECT hex(cti), hex(certificate_sha256), counter FROM token")
+    rows = _rows(folder / LEFT / "bridge.db", "SELECT lower(hex(cti)), device_id, counter FROM token")
     kept = {cti for (cti,) in _rows(folder / LEFT / "reader.db", "SELECT lower(hex(cti)) FROM record")}
-    stored = Counter(str(row[0]).lower() for row in rows)
+    stored = Counter(str(row[0]) for row in rows)
     refused = {cti: entry["refusal"] for cti, entry in told["receipt"].items() if not entry["accepted"]}
     counted.visits = len(told["journalled"])
     counted.stored = len(stored)
@@ -88,12 +88,15 @@ def count(folder: Path) -> Counted:
     counted.refused = [f"an honest visit was refused: {cti}: {why}" for cti, why in refused.items()]
     counted.duplicates = [f"{times} rows: {cti}" for cti, times in stored.items() if times > 1]
     counted.duplicates += _face_files(folder / LEFT, set(stored), counted.lost)
-    by_identity: dict[str, list[int]] = defaultdict(list)
-    for _, identity, counter in rows:
-        by_identity[str(identity)].append(counter)
-    for identity, counters in by_identity.items():
-        missing = sorted(set(range(1, max(counters) + 1)) - set(counters))
-        counted.gaps += [f"no token has counter {one} of identity {identity[:16]}" for one in missing]
+    counters: dict[str, Counter[int]] = defaultdict(Counter)
+    for _, device, counter in rows:
+        counters[device][counter] += 1
+    for device, used in counters.items():  # a renewed identity goes on counting
+        missing = sorted(set(range(1, max(used) + 1)) - used.keys())
+        counted.gaps += [f"no token of {device} has counter {one}" for one in missing]
+        counted.duplicates += [
+            f"{times} tokens of {device} have counter {one}" for one, times in used.items() if times > 1
+        ]
     counted.latencies_ms = [
         1000 * (entry["at"] - told["journalled"][cti]["at"])
         for cti, entry in told["stored"].items()
@@ -116,7 +119,7 @@ def _rows(file: Path, query: str) -> list[tuple[Any, ...]]:
 def _forgery(entry: Mapping[str, Any], counted: Counted) -> None:
     if entry["accepted"]:
         counted.forgeries_accepted.append(f"forgery accepted: {entry['kind']}")
-    elif entry["refusal"] not in entry["expected"]:
+    elif entry["refusal"] != entry["expected"]:
         counted.forgeries_accepted.append(f"forgery {entry['kind']} refused for another reason: {entry['refusal']}")
     else:
         counted.forgeries_refused[entry["kind"]] += 1

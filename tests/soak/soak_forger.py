@@ -49,9 +49,20 @@ class Session:
             lambda incoming, outgoing: tls.wrap_bio(incoming, outgoing, server_side=True),
         )
         self._number = 0
+        self._settings: Settings | None = None
 
-    def settings(self) -> Settings:
-        """Those of a new connection. Raises PortGone, TimeoutError."""
+    def visit(self) -> tuple[Settings, bytes]:
+        """The settings, and a nonce. Raises PortGone, TimeoutError, ConnectionError."""
+        if self._settings is None:
+            self._settings = self._connect()
+        return self._settings, messages.unpack_nonce(self.ask(messages.OPEN_VISIT, b"", messages.NONCE))
+
+    def gone(self) -> None:
+        """The line failed: the next visit begins with another connection."""
+        self._settings = None
+
+    def _connect(self) -> Settings:
+        """Raises TimeoutError."""
         while True:
             with suppress(PortGone):
                 self._port.open()
@@ -101,10 +112,8 @@ class Forger:
     """What it makes of one visit's settings and nonce."""
 
     def __init__(self, keys: FileKeyStore, card: SoakCard, settings: Settings, nonce: bytes) -> None:
-        local = keys.local()
-        assert local is not None
         self._keys = keys
-        self._local = local
+        self._local = local_of(keys)
         self._card = card
         self._settings = settings
         self._nonce = nonce
@@ -193,41 +202,32 @@ def forge(lane: Path) -> None:
     port = SerialHostPort(lane / "cable" / "reader")
     card = SoakCard(lane / "card.json")
     keys = FileKeyStore(lane / "reader" / "identity")
+    session = Session(port, local_of(keys), until)
     for kind, (make, expected) in FORGERIES.items():
-        deliver(
-            port,
-            keys,
-            until,
-            kind,
-            expected,
-            lambda settings, nonce, make=make: make(Forger(keys, card, settings, nonce)),
-        )
+        deliver(session, kind, expected, lambda *visit, make=make: make(Forger(keys, card, *visit)))
     captured = lane / "captured"
     if captured.exists():  # a record of the honest reader, replayed by another one under a request of its own
         sealed = captured.read_bytes()
-        deliver(port, FileKeyStore(lane / "other"), until, "replayed", "nonce_unknown", lambda *_: sealed)
+        other = Session(port, local_of(FileKeyStore(lane / "other")), until)
+        deliver(other, "replayed", "nonce_unknown", lambda *_: sealed)
     port.close()
 
 
-def deliver(
-    port: SerialHostPort,
-    keys: FileKeyStore,
-    until: float,
-    kind: str,
-    expected: str,
-    make: Callable[[Settings, bytes], bytes],
-) -> None:
+def deliver(session: Session, kind: str, expected: str, make: Callable[[Settings, bytes], bytes]) -> None:
     """Open a visit, deliver what `make` makes of it, tell what was said; again, where the line fails."""
-    local = keys.local()
-    assert local is not None
-    session = Session(port, local, until)
     while True:
         with suppress(ConnectionError, PortGone):
-            settings = session.settings()
-            nonce = messages.unpack_nonce(session.ask(messages.OPEN_VISIT, b"", messages.NONCE))
-            receipt = Receipt.unpack(session.ask(messages.DELIVER, make(settings, nonce), messages.RECEIPT))
-            tell(kind=kind, accepted=receipt.accepted, refusal=receipt.refusal, expected=[expected])
+            sealed = make(*session.visit())
+            receipt = Receipt.unpack(session.ask(messages.DELIVER, sealed, messages.RECEIPT))
+            tell(kind=kind, accepted=receipt.accepted, refusal=receipt.refusal, expected=expected)
             return
+        session.gone()
+
+
+def local_of(keys: FileKeyStore) -> LocalIdentity:
+    local = keys.local()
+    assert local is not None
+    return local
 
 
 def tell(**facts: Any) -> None:

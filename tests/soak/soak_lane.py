@@ -40,6 +40,10 @@ FORGE_EVERY = 12
 STRIKE_S = 5.0
 """Longest wait for a fault to take effect; it is tried again then."""
 DRAIN_S = 120.0
+BURST = 6
+"""Most faults in a row; then there is a pause."""
+PAUSE_S = (0.5, 4.0)
+LINE_PAUSE_S = (0.0, 0.6)
 AFTER_FULL_S = 5.0
 """A program that ends by itself so soon after its disk was full may have met that."""
 _DISK_MB = {"reader": 16, "bridge": 128}
@@ -91,7 +95,9 @@ class Lane:
 
     def _heard(self, side: str, event: str, facts: dict[str, Any], at: float) -> None:
         if event == "ended" and at - self._full_at[side] > AFTER_FULL_S:
-            self.books.tell("ended", at, side=side, **facts)
+            self.books.tell("ended", at, side=side, why=f"status {facts['status']}")
+        elif event == "journal_damaged" or "CORRUPT" in str(facts.get("reason")):
+            self.books.tell("ended", at, side=side, why=f"{event}: {facts['reason']}")
         self._ears.heard(side, event, facts, at)
 
     async def _strike(self, kinds: tuple[str, ...]) -> None:
@@ -103,7 +109,12 @@ class Lane:
             "disk_full": self._fill_disk,
             "clock_jump": self._jump_clock,
         }
+        burst = 0
         for kind in kinds:
+            if not burst:
+                burst = self._dice.randint(1, BURST)
+                await asyncio.sleep(self._dice.uniform(*(PAUSE_S if kind in harsh else LINE_PAUSE_S)))
+            burst -= 1
             strike = harsh.get(kind) or partial(self._disturb, kind)
             while not await strike():
                 pass
@@ -112,7 +123,6 @@ class Lane:
     async def _disturb(self, kind: str) -> bool:
         """A fault of the line, somewhere in the next bytes of either direction."""
         dice = self._dice
-        await asyncio.sleep(dice.uniform(0, 0.1))
         before = await self._cable_struck(kind)
         towards = dice.choice(("reader", "terminal"))
         after = dice.choice((0, dice.randrange(64), dice.randrange(2500)))
