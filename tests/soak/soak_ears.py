@@ -26,7 +26,7 @@ FULL = ("JournalUnavailable", "FULL", "IOERR", "OSError", "CANTOPEN", "full", "s
 
 
 class Ears:
-    """Hears both sides."""
+    """Hears both sides: the events of their logs, and what `soak_process` adds."""
 
     def __init__(self, books: Books) -> None:
         self._books = books

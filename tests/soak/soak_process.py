@@ -20,7 +20,8 @@ Heard = Callable[[str, dict[str, Any], float], None]
 
 
 class Program:
-    """One run of a program: its standard output is JSON lines with an "event", all it says goes into `log`."""
+    """One run of a program: JSON lines with an "event", and words, which are heard as "said"; all of it
+    goes into `log`."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: BinaryIO, heard: Heard) -> None:
         self._process = process
@@ -33,7 +34,7 @@ class Program:
             *("setpriv", "--pdeathsig", "KILL", "--", *line),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=log,
+            stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, **environment},
             limit=_LINE_CAP,
             start_new_session=True,
@@ -54,9 +55,11 @@ class Program:
         async for line in self._process.stdout:
             log.write(line)
             log.flush()
-            with suppress(ValueError):
+            try:
                 facts = json.loads(line)
-                heard(str(facts.pop("event")), facts, time.monotonic())
+            except ValueError:
+                facts = {"event": "said", "reason": line.decode(errors="replace")}
+            heard(str(facts.pop("event")), facts, time.monotonic())
 
 
 class Keeper:

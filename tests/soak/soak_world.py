@@ -7,6 +7,7 @@ import base64
 import json
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -19,7 +20,7 @@ from board.sim.keystore import make_device
 from firmware.link.journal import Journal
 from firmware.link.keys import FileKeyStore
 from host_bridge.certificates import requested_key
-from host_bridge.devices import LOCAL_IDENTITY_LIFE, now_utc
+from host_bridge.devices import LOCAL_IDENTITY_LIFE
 from host_bridge.identity import BridgeIdentity, create_bridge
 
 READER, OTHER_READER = "SOAK-0001", "SOAK-0002"
@@ -83,7 +84,7 @@ def pair(bridge: BridgeIdentity, folder: Path, device: str) -> None:
     keys = FileKeyStore(folder)
     key = requested_key(keys.request(), device)
     maker = x509.load_der_x509_certificate(keys.maker_chain()[0])
-    keys.install(bridge.devices.pair(device, key, maker, LOCAL_IDENTITY_LIFE, now_utc()), bridge.authority)
+    keys.install(bridge.devices.pair(device, key, maker, LOCAL_IDENTITY_LIFE, datetime.now(UTC)), bridge.authority)
 
 
 def pack_card(card: Card) -> dict[str, str]:
