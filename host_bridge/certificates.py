@@ -63,6 +63,12 @@ def requested_key(request: bytes, device_id: str) -> ec.EllipticCurvePublicKey:
     return key
 
 
+def organization(subject: x509.Name) -> str:
+    """Who a name belongs to, for people."""
+    names = subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    return str(names[0].value) if names else subject.rfc4514_string()
+
+
 def name(what: str, number: str) -> x509.Name:
     """A subject: what it is for people, and the number that counts."""
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, what), x509.NameAttribute(NameOID.SERIAL_NUMBER, number)])

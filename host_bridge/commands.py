@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 from unicodedata import east_asian_width
 
+from host_bridge.certificates import organization
 from host_bridge.config import Config
 from host_bridge.devices import Row
 from host_bridge.identity import BridgeIdentity, create_bridge
@@ -71,7 +72,13 @@ def _columns(row: Row) -> tuple[str, ...]:
         return row.device_id, "-", "-", "-", denied
     seen = "" if row.seen else " (まだ接続なし / not seen yet)"
     until = row.paired.local.not_valid_after_utc
-    return row.device_id, row.paired.maker_name, f"{row.paired.since:{_DAY}}{seen}", f"{until:{_DAY}}", denied
+    return (
+        row.device_id,
+        organization(row.paired.maker.issuer),
+        f"{row.paired.since:{_DAY}}{seen}",
+        f"{until:{_DAY}}",
+        denied,
+    )
 
 
 def _table(rows: list[tuple[str, ...]]) -> list[str]:

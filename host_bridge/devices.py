@@ -11,14 +11,14 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from firmware.token.certificate import load_certificate
 from host_bridge.certificates import device_id_of, is_device_id, issue, name, requested_key
@@ -68,12 +68,6 @@ class Paired:
         """Raises OSError."""
         certificates = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in (self.local, self.maker))
         write_whole(file, f"{_PAIRED}{self.since.isoformat(timespec='seconds')}\n".encode() + certificates)
-
-    @property
-    def maker_name(self) -> str:
-        """For people."""
-        names = self.maker.issuer.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-        return str(names[0].value) if names else self.maker.issuer.rfc4514_string()
 
 
 @dataclass(frozen=True)
@@ -213,8 +207,3 @@ class Devices:
         with (self.folder / ".lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-def now_utc() -> datetime:
-    """The terminal's time."""
-    return datetime.now(UTC)

@@ -56,6 +56,7 @@ class _Run:
 
     def run(self) -> None:
         """Until the reader is paired. Raises NotPaired."""
+        self._tell(words.obstacle("", self.path))
         try:
             for obstacle in self._turns():
                 self._follow(obstacle)

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from firmware.wire import channel as ch
 from firmware.wire import enrolment
 from firmware.wire.messages import Malformed
-from host_bridge.certificates import RequestMalformed, requested_key
+from host_bridge.certificates import RequestMalformed, organization, requested_key
 from host_bridge.denylist import DenylistUnusable
 from host_bridge.devices import LOCAL_IDENTITY_LIFE, NotServed
 from host_bridge.identity import BridgeIdentity
@@ -186,7 +186,7 @@ class Pairing:
         """Raises PairingRefused, Malformed."""
         chain, request, reader_nonce = enrolment.unpack_identity(body)
         device_id, self._idevid = self._makers.identify(chain, self._clock())
-        self.maker = self._idevid.issuer.rfc4514_string()
+        self.maker = organization(self._idevid.issuer)
         try:
             self._key = requested_key(request, device_id)
             if device_id in self._identity.denylist.devices():

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from pairing_rig import DEVICE, NOW, Device, Maker
 
-from host_bridge.certificates import RequestMalformed
+from host_bridge.certificates import RequestMalformed, organization
 from host_bridge.denylist import Denylist, DenylistUnusable
 from host_bridge.devices import LOCAL_IDENTITY_LIFE, Devices, NotServed, UnknownDevice
 from host_bridge.identity import BridgeIdentity, IdentityUnusable, create_bridge
@@ -179,7 +179,7 @@ def test_the_table_shows_paired_issued_and_denied_readers(devices: Devices, read
     seen, issued, denied = devices.table()
     assert (seen.device_id, seen.seen, seen.denied) == (DEVICE, True, None)
     assert seen.paired is not None
-    assert seen.paired.maker_name == "Test maker"
+    assert organization(seen.paired.maker.issuer) == "Test maker"
     assert (issued.device_id, issued.seen) == ("READER-0002", False)
     assert (denied.device_id, denied.paired, denied.denied) == ("READER-0003", None, NOW)
 
