@@ -47,6 +47,8 @@ class End:
 
     def note(self, events: list[tuple[int, bytes, int]]) -> None:
         for kind, data, reason in events:
+            assert kind == RECEIVED or data == b""
+            assert kind == LOST or reason == 0
             if kind == CONNECTED:
                 self.epochs.append(Epoch())
                 self.connected = True
@@ -95,7 +97,10 @@ class World:
 
     def carry(self) -> None:
         """Everything on its way arrives, and so does what it causes."""
+        patience = 10_000
         while self.to_reader or self.to_host:
+            patience -= 1
+            assert patience, "the ends go on for ever"
             if self.to_reader:
                 self.deliver(self.reader, self.to_reader.pop(0))
             if self.to_host:

@@ -6,10 +6,11 @@ if TYPE_CHECKING:
 
 
 def raises(exception: "type[Exception]", function: "Callable[..., object]", *arguments: object) -> str:
-    """Fails unless `function(*arguments)` raises `exception`; returns what it says."""
+    """Fails unless `function(*arguments)` raises `exception`, and says why; returns what it says."""
     try:
         result = function(*arguments)
     except exception as error:
+        assert str(error) not in ("", "None")
         return str(error)
     raise AssertionError(f"{exception.__name__} expected, and {result!r} came")
 

@@ -315,6 +315,7 @@ def test_unacknowledged_data_is_repeated_after_the_times_of_the_protocol_and_the
     while world.reader.connected:
         due = world.reader.channel.due()
         assert due is not None
+        assert world.now < due
         world.now = due
         world.reader.note(world.reader.channel.tick(world.now))
         for again in frames([world.reader.channel.output()]):
@@ -493,3 +494,35 @@ def test_a_line_opened_anew_forgets_the_half_frame_before_it() -> None:
     assert not world.reader.connected
     world.deliver(world.reader, whole)
     assert world.reader.connected
+
+
+def test_what_is_queued_behind_a_piece_on_its_way_follows_in_order() -> None:
+    world = connected()
+    for word in (b"one ", b"two ", b"three ", b"four"):
+        world.send(world.reader, word)
+    world.carry()
+    assert world.host.epochs[-1].received == b"one two three four"
+
+
+def test_a_piece_that_comes_again_is_acknowledged_again_whatever_its_number() -> None:
+    world = connected()
+    for word in (b"one ", b"two ", b"three "):
+        world.send(world.reader, word)
+        again = world.to_host[-1]
+        world.carry()
+        world.deliver(world.host, again)
+        (ack,) = frames(world.to_reader)
+        (data,) = frames([again])
+        assert (ack.kind, ack.sequence) == (frame.ACK, data.sequence)
+    assert world.host.epochs[-1].received == b"one two three "
+
+
+def test_a_piece_older_than_the_one_before_is_ignored() -> None:
+    world = connected()
+    world.send(world.reader, b"one ")
+    oldest = world.to_host[-1]
+    world.carry()
+    world.send(world.reader, b"two ")
+    world.carry()
+    world.deliver(world.host, oldest)
+    assert world.to_reader == []

@@ -5,7 +5,7 @@ import hashlib
 from plain import Luck, raises
 
 from firmware.wire import cobs, enrolment
-from firmware.wire.channel import BROKEN, CONNECTED, LOST, PAIRED, PAIRING, RECEIVED, SESSION, Channel
+from firmware.wire.channel import BROKEN, CONNECTED, LOST, PAIRED, PAIRING, RECEIVED, REOPEN_MS, SESSION, Channel
 from firmware.wire.enrolment import CAPS, Steps
 from firmware.wire.messages import Malformed, pack
 
@@ -70,6 +70,19 @@ def test_a_step_beyond_its_cap_is_not_sent_and_ends_the_connection_where_it_come
     line.carry(10)
     assert line.at_reader[1:] == [(LOST, BROKEN, b"")]
     assert line.at_host[1:] == [(LOST, BROKEN, b"")]
+
+
+def test_a_host_that_hears_a_broken_step_opens_again_after_its_pause() -> None:
+    line = Line()
+    line.reader._channel.send(bytes(7), 10)
+    line.carry(10)
+    assert line.at_host[1:] == [(LOST, BROKEN, b"")]
+    assert line.host.due() == 10 + REOPEN_MS
+
+
+def test_what_breaks_the_steps_is_said() -> None:
+    assert raises(Malformed, enrolment.unpack_identity, b"") == "chain"
+    assert raises(Malformed, enrolment.pack_identity, [], b"", READER_NONCE) == "chain of 0"
 
 
 def test_what_follows_a_broken_step_is_not_looked_at() -> None:

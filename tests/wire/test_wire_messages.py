@@ -162,6 +162,16 @@ def test_a_list_of_prescriptions_that_breaks_off_or_goes_on_is_malformed() -> No
     raises(Malformed, messages.unpack_prescriptions, body + b"\0")
 
 
+def test_a_count_of_prescriptions_beyond_the_cap_is_malformed_even_of_an_empty_list() -> None:
+    for count in (17, 0x80, 0xFF):
+        assert raises(Malformed, messages.unpack_prescriptions, bytes([count])) == f"{count} prescriptions"
+
+
+def test_the_largest_day_of_issue_survives_packing() -> None:
+    far = [(b"", 0xFFFFFFFF, "")]
+    assert messages.unpack_prescriptions(messages.pack_prescriptions(far)) == far
+
+
 def test_a_name_that_is_no_text_is_malformed() -> None:
     body = messages.pack_prescriptions([(b"", 1, "ABC")])
     raises(Malformed, messages.unpack_prescriptions, body.replace(b"ABC", b"A\xff\xff"))
@@ -212,6 +222,11 @@ def test_a_byte_string_ends_where_its_length_says() -> None:
     assert messages.pack_bytes(b"abc", 3) == b"\0\x03abc"
     assert messages.unpack_bytes(b"\0\x03abcde", 3) == (b"abc", b"de")
     assert messages.unpack_bytes(b"\0\0", 0) == (b"", b"")
+    for size in (0x7FFF, 0x8000, 0xFFFF):
+        packed = messages.pack_bytes(b"x" * size, 0xFFFF)
+        assert packed[:2] == size.to_bytes(2, "big")
+        assert messages.unpack_bytes(packed + b"rest", 0xFFFF) == (b"x" * size, b"rest")
+        raises(Malformed, messages.unpack_bytes, packed[:-1], 0xFFFF)
     raises(Malformed, messages.pack_bytes, b"abcd", 3)
     for body in (b"", b"\0", b"\0\x04abc", b"\0\x04abcd"):
         raises(Malformed, messages.unpack_bytes, body, 3)
@@ -221,3 +236,20 @@ def test_text_is_utf_8_or_malformed() -> None:
     assert messages.text("青空".encode()) == "青空"
     for data in (b"\xff", b"\xe9\x9d", b"a\x80"):
         raises(Malformed, messages.text, data)
+
+
+def test_what_is_malformed_is_said() -> None:
+    for text, function, argument in (
+        ("text that is none", messages.text, b"\xff"),
+        ("31 bytes, 32 expected", messages.unpack_nonce, bytes(31)),
+        ("1 bytes too many", messages.unpack_passcode, b"\0\0\0"),
+        ("field of 17 bytes", messages.unpack_passcode, b"\0\x11" + b"9" * 17),
+        ("2 bytes for >BBB", messages.unpack_standing, b"\0\0"),
+        ("unknown bits in 4", messages.unpack_standing, b"\1\1\4"),
+        ("7 is none of (1, 2, 3, 4, 5, 6)", messages.unpack_certificate_status, b"\7"),
+        ("17 prescriptions", messages.pack_prescriptions, [(b"", 1, "")] * 17),
+        ("a refusal without a reason, or a reason without one", messages.unpack_receipt, bytes(19)),
+    ):
+        assert raises(Malformed, function, argument) == text
+    assert raises(Malformed, pack, messages.NONCE, 1, bytes(33)) == "message 65 of 33 bytes"
+    assert raises(Malformed, messages.pack_bytes, b"abcd", 3) == "field of 4 bytes"

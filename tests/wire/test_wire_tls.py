@@ -88,10 +88,13 @@ class Line:
     def pass_time(self, ms: int) -> None:
         """Everything that is due happens, and what is said arrives."""
         end = self.now + ms
+        patience = 1000
         while True:
             times = [at for at in (self.host.due(), self.reader.due()) if at is not None and at <= end]
             if not times:
                 break
+            patience -= 1
+            assert patience, "due, and never done"
             self.now = max(self.now, min(times))
             self.at_host += self.host.tick(self.now)
             self.at_reader += self.reader.tick(self.now)
