@@ -105,6 +105,7 @@ class Conversation:
         self._questions: dict[int, Question] = {}
         self._awaited: dict[bytes, Future[Any]] = {}  # token id -> its receipt
         self._delivery: tuple[int, Record] | None = None  # number of the question, and what it delivers
+        self._erase: int | None = None  # number of the record that has its receipt
         self._deliver_at: int | None = None  # None: as soon as there is a record
         self._journal_works = True
         self._renewal: tuple[int, bytes] | None = None  # number of the question, and the request in it
@@ -268,6 +269,9 @@ class Conversation:
         """The oldest record, for the first time or again."""
         if self._delivery is None:
             try:
+                if self._erase is not None:
+                    self._journal.delivered(self._erase)
+                    self._erase = None
                 record = self._journal.oldest()
             except (JournalUnavailable, JournalDamaged) as error:
                 self._journal_failed(error)
@@ -293,11 +297,7 @@ class Conversation:
         self._on_event("token_receipt", cti=record.cti.hex(), accepted=receipt.accepted, refusal=receipt.refusal)
         if waiting := self._awaited.pop(record.cti, None):
             waiting.set_result(receipt)
-        try:
-            self._journal.delivered(record.counter)
-        except (JournalUnavailable, JournalDamaged) as error:  # it is delivered again, and gets the same receipt
-            self._journal_failed(error)
-            self._deliver_at = now + RETRY_MS
+        self._erase = record.counter  # the next thing the journal is asked, as often as it takes
 
     def _age(self, now: int) -> None:
         if self._aged_at is None:

@@ -201,7 +201,8 @@ class Journal:
                     self._database = _open(self._file, "rw")
                 return work(self._database)
             except sqlite3.Error as error:
-                self.close()  # after an I/O error a connection may hold what the disk does not
+                if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_FULL:
+                    self.close()  # a connection may hold what the disk does not; a full disk alone can still be read
                 raise _explained(self._file, error) from error
 
 
