@@ -13,7 +13,6 @@ from host_bridge.identity import BridgeIdentity, create_bridge
 from host_bridge.pair import pair
 
 _HEADINGS: Final = ("装置 / device", "製造元 / maker", "登録 / paired since", "期限 / valid until", "拒否 / denied")
-_DAY: Final = "%Y-%m-%d"
 
 
 def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -67,18 +66,16 @@ def _identity(options: argparse.Namespace) -> BridgeIdentity:
 
 
 def _columns(row: Row) -> tuple[str, ...]:
-    denied = f"{row.denied:{_DAY}}" if row.denied else "-"
+    denied = _day(row.denied) if row.denied else "-"
     if row.paired is None:
         return row.device_id, "-", "-", "-", denied
     seen = "" if row.seen else " (まだ接続なし / not seen yet)"
-    until = row.paired.local.not_valid_after_utc
-    return (
-        row.device_id,
-        organization(row.paired.maker.issuer),
-        f"{row.paired.since:{_DAY}}{seen}",
-        f"{until:{_DAY}}",
-        denied,
-    )
+    since, until = _day(row.paired.since), _day(row.paired.local.not_valid_after_utc)
+    return row.device_id, organization(row.paired.maker.issuer), since + seen, until, denied
+
+
+def _day(at: datetime) -> str:
+    return f"{at.astimezone():%Y-%m-%d}"
 
 
 def _table(rows: list[tuple[str, ...]]) -> list[str]:

@@ -21,7 +21,10 @@ TOUCH: Final = (
     "番号が一致しました。リーダーの画面のボタンに触れてください（5分以内）\n"
     "  The numbers match. Now touch the button on the reader (within five minutes)."
 )
-PAIRED: Final = "リーダー {device} を登録しました / paired with {device}"
+PAIRED: Final = (
+    "リーダー {device} を登録しました。次に kiosk-bridge run で始めてください\n"
+    "  Paired with {device}. Now start the bridge: kiosk-bridge run --config FILE"
+)
 WAITING: Final = "  … 待っています / still waiting（{seconds} s）"
 
 _SEEKING: Final = (
