@@ -3,22 +3,24 @@
 import asyncio
 import io
 import json
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from test_flow_signer import BRIDGE, NONCE, Keys
+from test_flow_signer import BRIDGE, DEVICE, NONCE, PRIVATE, PUBLIC, Keys
 
 from firmware.flows.events import EventLog
 from firmware.flows.pipe import Message
-from firmware.flows.signer import Device, TokenSigner
+from firmware.flows.signer import TokenSigner
 from firmware.flows.supervisor import Supervisor
-from firmware.link.answers import CertificateStatus, Receipt, Settings, Standing
-from firmware.link.link import LinkDown
+from firmware.link.answers import CertificateStatus, LinkDown, Receipt, Settings, Standing
+from firmware.link.journal import Journal
 from firmware.token.claims import Claims
 from firmware.token.cose import verify_token
+from firmware.token.record import open_record
 
 EVENING = int(datetime(2026, 11, 23, 14, 59, tzinfo=UTC).timestamp())
 """One minute before midnight in Japan."""
@@ -28,13 +30,15 @@ EVENING = int(datetime(2026, 11, 23, 14, 59, tzinfo=UTC).timestamp())
 class MemoryLink:
     """Link to a terminal in memory."""
 
+    journal: Journal
     now: int = EVENING
     down: bool = False
-    delivered: list[tuple[bytes, bytes]] = field(default_factory=list)
+    up: bool = True
+    delivered: list[bytes] = field(default_factory=list)
     answers: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def settings(self) -> Settings:
-        return Settings(bridge_id=BRIDGE, facility_kind=1, facility_key=b"k" * 32, demo=True, now=self.now)
+        return Settings(BRIDGE, b"k" * 32, PUBLIC, 1, True, False, False, False, self.now)
 
     def host_time(self) -> int:
         return self.now
@@ -45,12 +49,15 @@ class MemoryLink:
         return NONCE
 
     async def identify(self, certificate: bytes) -> Standing:
-        return Standing(True, CertificateStatus.GOOD, 1)
+        return Standing(True, CertificateStatus.GOOD, 1, True, False)
 
-    async def deliver(self, token: bytes, evidence: bytes) -> Receipt:
-        self.delivered.append((token, evidence))
+    async def deliver(self, cti: bytes, keep: Callable[[], None]) -> Receipt:
+        keep()
+        record = self.journal.oldest()
+        assert record is not None and record.cti == cti
+        self.delivered.append(open_record(PRIVATE, BRIDGE, record.sealed)[0])
         await self.answers.wait()
-        return Receipt(b"c" * 16, True, None)
+        return Receipt(cti, True, None)
 
     async def call_reception(self) -> None:
         if self.down:
@@ -65,22 +72,28 @@ class Desk:
     keys: Keys
     log: io.StringIO
     ask: Callable[[Message], asyncio.Task[Message]]
+    supervisor: Supervisor
+
+    @property
+    def supervised(self) -> int:
+        """Deliveries that go on."""
+        return len(self.supervisor._deliveries)
 
     def events(self) -> list[str]:
         return [json.loads(line)["event"] for line in self.log.getvalue().splitlines()]
 
     def claims(self) -> Claims:
-        return verify_token(self.link.delivered[0][0], BRIDGE, NONCE, self.keys.certificate)
+        return verify_token(self.link.delivered[0], BRIDGE, NONCE, self.keys.certificate)
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> Desk:
-    keys, log, link = Keys(), io.StringIO(), MemoryLink()
-    device = Device(b"m" * 16, b"model", demo=True, firmware=b"f" * 32, face_model=b"g" * 32)
-    signer = TokenSigner(keys, device, tmp_path / "counter.json")
+    journal = Journal.make(tmp_path / "journal.db")
+    keys, log, link = Keys(), io.StringIO(), MemoryLink(journal)
+    signer = TokenSigner(keys, DEVICE, journal)
     supervisor = Supervisor(link, signer, ("unused",), EventLog(log))  # type: ignore[arg-type]
     opened: dict[bytes, object] = {}
-    return Desk(link, keys, log, lambda question: asyncio.create_task(supervisor.answer(question, opened)))  # type: ignore[arg-type]
+    return Desk(link, keys, log, lambda question: asyncio.create_task(supervisor.answer(question, opened)), supervisor)  # type: ignore[arg-type]
 
 
 async def opened(desk: Desk) -> Message:
@@ -106,7 +119,8 @@ async def test_a_token_is_signed_for_the_visit_that_was_opened_and_its_receipt_p
     answer = await desk.ask(delivery(appointment["cti"]))
     assert (answer["accepted"], answer["refusal"]) == (True, None)
     assert desk.claims().cti == appointment["cti"]
-    assert desk.events() == ["token_signed", "token_receipt"]
+    assert desk.events() == ["record_journalled"]
+    assert answer["token_ms"] > 0 and answer["host_ms"] > 0
 
 
 async def test_the_policy_date_is_the_day_on_which_the_patient_was_asked(desk: Desk) -> None:
@@ -124,8 +138,9 @@ async def test_a_delivery_goes_on_when_the_visit_that_asked_for_it_has_ended(des
     await until(lambda: bool(desk.link.delivered))
     asked.cancel()
     await asyncio.wait({asked})
+    assert desk.supervised == 1
     desk.link.answers.set()
-    await until(lambda: "token_receipt" in desk.events())
+    await until(lambda: desk.supervised == 0)
 
 
 async def test_one_visit_gives_one_token_even_if_its_process_asks_twice(desk: Desk) -> None:
@@ -136,11 +151,29 @@ async def test_one_visit_gives_one_token_even_if_its_process_asks_twice(desk: De
     assert len(desk.link.delivered) == 1
 
 
-async def test_a_full_disk_signs_nothing_and_says_so_without_ending_the_reader(desk: Desk, tmp_path: Path) -> None:
+async def test_a_full_disk_signs_nothing_and_says_so_without_ending_the_reader(desk: Desk) -> None:
     appointment = await opened(desk)
-    (tmp_path / "counter.new").mkdir()  # no file can be written there
-    assert await desk.ask(delivery(appointment["cti"])) == {"silent": "nothing can be signed"}
-    assert (desk.link.delivered, desk.events()) == ([], ["token_unsigned"])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        assert await desk.ask(delivery(appointment["cti"])) == {"silent": "nothing can be kept"}
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (desk.link.delivered, desk.events()) == ([], ["journal_unavailable"])
+    desk.link.answers.set()
+    assert (await desk.ask(delivery((await opened(desk))["cti"])))["accepted"]
+
+
+async def test_a_visit_is_told_whether_the_terminal_is_connected(desk: Desk) -> None:
+    assert await desk.ask({"call": "terminal"}) == {"up": True}
+    desk.link.up = False
+    assert await desk.ask({"call": "terminal"}) == {"up": False}
+
+
+async def test_a_visit_learns_what_may_be_asked(desk: Desk) -> None:
+    appointment = await desk.ask({"call": "open_visit"})
+    standing = await desk.ask({"call": "identify", "cti": appointment["cti"], "certificate": desk.keys.certificate})
+    assert (standing["ask_consents"], standing["ask_prescriptions"]) == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 from link_bench import NOW, SERIAL, Bench, Heard, local
 
 from firmware.link.answers import CertificateStatus, LinkDown, PasscodeChecked, Prescription, Verdict
-
 from firmware.wire.messages import DELIVER, LIMITS_MS, Malformed
 
 TOKEN = bytes(range(250)) * 3
