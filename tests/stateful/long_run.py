@@ -1,0 +1,35 @@
+"""The state machines over as many examples as one has time for: long_run.py EXAMPLES [link | channel].
+
+Prints each finding as the steps that lead to it, and at the end how many examples there were.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+here = Path(__file__).resolve().parent
+sys.path[:0] = [str(here.parents[1]), str(here), *(str(here.parent / folder) for folder in ("token", "wire"))]
+
+from channel_machine import ChannelMachine
+from hypothesis.stateful import run_state_machine_as_test
+from link_machine import LinkMachine
+from stateful_settings import long
+
+ROUND = 500
+"""Examples in one go; the next begins elsewhere."""
+STEPS = 60
+_MACHINES = {"link": LinkMachine, "channel": ChannelMachine}
+
+
+def main() -> int:
+    examples, names = int(sys.argv[1]), sys.argv[2:] or list(_MACHINES)
+    for name in names:
+        began = time.monotonic()
+        for done in range(0, examples, ROUND):
+            run_state_machine_as_test(_MACHINES[name], settings=long(min(ROUND, examples - done), STEPS))
+        print(f"{name}: {examples} examples of up to {STEPS} steps in {time.monotonic() - began:.0f} s, nothing found")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

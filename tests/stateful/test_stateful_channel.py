@@ -1,0 +1,7 @@
+"""A channel under any schedule of faults."""
+
+from channel_machine import ChannelMachine
+from stateful_settings import short
+
+TestChannel = ChannelMachine.TestCase
+TestChannel.settings = short(max_examples=300, steps=40)

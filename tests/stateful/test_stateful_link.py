@@ -1,0 +1,7 @@
+"""Reader and bridge over anything that can happen to them: nothing lost, nothing forged, nothing twice."""
+
+from link_machine import LinkMachine
+from stateful_settings import short
+
+TestLink = LinkMachine.TestCase
+TestLink.settings = short(max_examples=200, steps=40)
