@@ -14,6 +14,7 @@ WIRE = [file for file in sorted((ROOT / "firmware/wire").glob("*.py")) if file.n
 CPYTHON_ONLY = {
     "test_wire_channel_faults",
     "test_wire_cobs_package",
+    "test_wire_foreign_host",
     "test_wire_micropython",
     "test_wire_properties",
     "test_wire_protocol_page",
