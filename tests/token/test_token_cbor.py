@@ -1,3 +1,6 @@
+from http import HTTPStatus
+from typing import Any
+
 import cbor2
 import pytest
 from hypothesis import given
@@ -131,3 +134,32 @@ def test_a_fault_is_named_wherever_it_lies(before: str, data: str, after: str, r
 @given(values(2), st.binary(min_size=1, max_size=8))
 def test_whatever_follows_a_value_is_trailing(value: cbor.Value, more: bytes) -> None:
     assert refusal_of(cbor.encode(value) + more, cap=10000) is Refusal.TRAILING_BYTES
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**64) - 1, 2**70])
+def test_an_integer_of_more_than_64_bits_is_not_encoded(number: int) -> None:
+    for value in (number, [number], {number: 0}, {1: number}):
+        with pytest.raises(OverflowError, match=r"^integer of more than 64 bits$"):
+            cbor.encode(value)
+    assert cbor.decode(cbor.encode([2**64 - 1, -(2**64)]), 100) == [2**64 - 1, -(2**64)]
+
+
+@pytest.mark.parametrize(
+    ("value", "name"), [(None, "NoneType"), (1.5, "float"), ({1}, "set"), (bytearray(1), "bytearray")]
+)
+def test_a_value_of_another_type_is_not_encoded(value: Any, name: str) -> None:
+    for nested in (value, [value], {1: value}):
+        with pytest.raises(TypeError, match=f"^{name}$"):
+            cbor.encode(nested)
+
+
+@pytest.mark.parametrize("key", [True, b"key", None, (1,)])
+def test_a_map_with_another_key_is_not_encoded(key: Any) -> None:
+    with pytest.raises(TypeError, match=r"^map key$"):
+        cbor.encode({key: 1})
+
+
+def test_names_of_enums_are_encoded_as_what_they_stand_for() -> None:
+    assert cbor.encode([Refusal.SIGNATURE, HTTPStatus.OK, {HTTPStatus.OK: 1}]) == cbor.encode(
+        ["signature", 200, {200: 1}]
+    )

@@ -50,13 +50,13 @@ def test_a_malformed_extension_is_a_value_error(oid: str, value: bytes) -> None:
 def test_an_extension_that_comes_twice_is_a_value_error() -> None:
     once = with_extension("2.5.29.15", bytes.fromhex("03020780"))
     assert len(load_certificate(once).extensions) == 2
-    with pytest.raises(ValueError, match="cannot be read"):
+    with pytest.raises(ValueError, match=r"^a certificate that cannot be read$"):
         load_certificate(once.replace(KEY_USAGE, BASIC_CONSTRAINTS))
 
 
 def test_a_certificate_of_no_version_is_a_value_error(world: World) -> None:
     der = world.card.certificate
-    with pytest.raises(ValueError, match="cannot be read"):
+    with pytest.raises(ValueError, match=r"^a certificate that cannot be read$"):
         load_certificate(der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020107"), 1))
 
 

@@ -1,4 +1,5 @@
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -18,6 +19,11 @@ from firmware.token.anchors import AnchorsMalformed, CvAnchor, TrustAnchors
 from firmware.token.claims import Method
 from firmware.token.evidence import EVIDENCE_CAP, FaceEvidence, PinEvidence, binding
 from firmware.token.refusal import Refusal, TokenRefused
+
+
+def anchor_file(issuer: str = "00" * 16, modulus: str = "ff" * 256, exponent: int = 65537) -> str:
+    return json.dumps({"issuer": issuer, "modulus": modulus, "exponent": exponent})
+
 
 CTI = b"visit 0000000001"
 BOUND = binding(BRIDGE_ID, NONCE, CTI, {1: True}, Method.FACE)
@@ -61,8 +67,11 @@ def test_a_message_of_another_shape_is_refused() -> None:
     assert refusal_of(lambda: evidence.decode(bytes(EVIDENCE_CAP + 1))) is Refusal.TOO_LARGE
     staff = cbor.encode(["staff", b"", b""])
     assert refusal_of(lambda: evidence.decode(staff)) is Refusal.MALFORMED
-    with pytest.raises(ValueError, match="bytes"):
-        evidence.encode(PinEvidence(bytes(EVIDENCE_CAP), b""))
+    largest = evidence.encode(PinEvidence(bytes(EVIDENCE_CAP - 9), b""))
+    assert len(largest) == EVIDENCE_CAP
+    assert evidence.decode(largest) == PinEvidence(bytes(EVIDENCE_CAP - 9), b"")
+    with pytest.raises(ValueError, match="evidence of 8193 bytes"):
+        evidence.encode(PinEvidence(bytes(EVIDENCE_CAP - 8), b""))
 
 
 @pytest.mark.parametrize(
@@ -94,6 +103,13 @@ def test_the_binding_depends_on_everything_it_binds() -> None:
     }
     assert len(bindings) == 7
     assert all(len(bound) == 32 for bound in bindings)
+
+
+def test_the_binding_is_a_hash_of_hashes() -> None:
+    answers = bytes.fromhex("83" + "64" + b"face".hex() + "50" + CTI.hex() + "a101f5")
+    pieces = (b"urn:face-card-reader:card-evidence:1", BRIDGE_ID, NONCE, answers)
+    hashes = b"".join(hashlib.sha256(piece).digest() for piece in pieces)
+    assert hashlib.sha256(hashes).digest() == BOUND
 
 
 def test_genuine_card_is_believed_by_face_and_by_pin(world: World, face: FaceEvidence) -> None:
@@ -135,6 +151,23 @@ def test_an_rsa_card_is_asked_for_a_digest_info_and_any_other_key_is_refused(wor
     assert refusal_of(lambda: evidence.card_input(der, BOUND)) is Refusal.KEY_UNSUPPORTED
     assert refusal_of(lambda: evidence.verify_pin_signature(other, BOUND, bytes(96))) is Refusal.KEY_UNSUPPORTED
     assert refusal_of(lambda: evidence.card_input(b"0", BOUND)) is Refusal.CERTIFICATE_MALFORMED
+
+
+def test_a_key_that_nobody_knows_is_refused(world: World) -> None:
+    _, other = p384_card(ec.SECP256R1())
+    curve = bytes.fromhex("06082a8648ce3d0301")
+    der = other.public_bytes(Encoding.DER).replace(curve + b"\x07", curve + b"\x7f")
+    assert refusal_of(lambda: evidence.card_input(der, BOUND)) is Refusal.KEY_UNSUPPORTED
+    certificate = x509.load_der_x509_certificate(der)
+    assert refusal_of(lambda: evidence.verify_pin_signature(certificate, BOUND, bytes(96))) is Refusal.KEY_UNSUPPORTED
+
+
+def test_a_card_certificate_without_basic_constraints_is_believed(world: World) -> None:
+    plain, authority = world.card.x509, world.authority
+    builder = x509.CertificateBuilder(plain.issuer, plain.subject, plain.public_key(), 1)
+    builder = builder.not_valid_before(plain.not_valid_before_utc).not_valid_after(plain.not_valid_after_utc)
+    der = builder.sign(authority.jpki_key, SHA256()).public_bytes(Encoding.DER)
+    assert evidence.verify_authentication_certificate(der, authority.anchors()).serial_number == 1
 
 
 def test_what_was_changed_on_the_card_face_is_named(world: World, face: FaceEvidence, sibling: Card) -> None:
@@ -222,34 +255,59 @@ def test_garbage_is_no_cv_certificate(data: bytes) -> None:
 def test_cv_certificate_may_be_padded_but_nothing_may_follow(world: World) -> None:
     encoded = world.authority.face_signer_certificate
     assert cv.CvCertificate.parse(encoded + bytes(20)).issuer == world.authority.cv_name
-    with pytest.raises(ValueError, match="not a CV certificate"):
-        cv.CvCertificate.parse(encoded + b"\x01")
+    assert cv.CvCertificate.parse(encoded).subject == b"TEST SIGNER 0001"
+    for more in (b"\x01", b"\x00\x01", b"X"):
+        with pytest.raises(ValueError, match=r"^not a CV certificate$"):
+            cv.CvCertificate.parse(encoded + more)
+    with pytest.raises(ValueError, match=r"^body and signature expected$"):
+        cv.CvCertificate.parse(tlv(0x7F21, tlv(0x5F4E, b"")))
     with pytest.raises(ValueError, match="cut short"):
         cv.CvCertificate.parse(encoded[:-1])
 
 
 def test_weak_keys_are_refused() -> None:
     small = tlv(0x90, b"\x01\x00\x01") + tlv(0x91, b"\xff" * 128)
-    with pytest.raises(ValueError, match="unexpected kind"):
-        cv.public_key(small)
+    large = tlv(0x90, b"\x01\x00\x01") + tlv(0x91, b"\x01" + b"\xff" * 512)
+    even = tlv(0x90, b"\x01\x00\x00") + tlv(0x91, b"\xff" * 256)
+    for weak in (small, large, even):
+        with pytest.raises(ValueError, match=r"^RSA key of an unexpected kind$"):
+            cv.public_key(weak)
+    with pytest.raises(ValueError, match=r"^exponent and modulus expected$"):
+        cv.public_key(tlv(0x90, b"\x01\x00\x01"))
+    largest = cv.public_key(tlv(0x90, b"\x01\x00\x01") + tlv(0x91, b"\xff" * 512))
+    assert largest.key_size == 4096
     key = new_rsa().public_key()
     assert cv.public_key(encode_key(key)).public_numbers() == key.public_numbers()
 
 
+NO_KEY = "^CV authority: issuer, modulus and exponent of an RSA key expected$"
+WEAK_KEY = "^CV authority: 16-byte issuer, RSA key of 2048 to 4096 bits, exponent 65537$"
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("text", "complaint"),
     [
-        "",
-        "[]",
-        '{"issuer": "00", "modulus": "ff", "exponent": 65537}',
-        '{"issuer": "00112233445566778899aabbccddeeff", "modulus": "ff", "exponent": 65537}',
+        ("", NO_KEY),
+        ("[]", NO_KEY),
+        ('{"issuer": "no hex", "modulus": "ff", "exponent": 65537}', NO_KEY),
+        ('{"issuer": "00", "exponent": 65537}', NO_KEY),
+        (anchor_file(issuer="00" * 15), WEAK_KEY),
+        (anchor_file(issuer="00" * 17), WEAK_KEY),
+        (anchor_file(modulus="ff" * 255), WEAK_KEY),
+        (anchor_file(modulus="ff" * 513), WEAK_KEY),
+        (anchor_file(exponent=3), WEAK_KEY),
     ],
 )
-def test_anchor_file_of_another_form_is_refused(text: str) -> None:
-    with pytest.raises(AnchorsMalformed):
+def test_anchor_file_of_another_form_is_refused(text: str, complaint: str) -> None:
+    with pytest.raises(AnchorsMalformed, match=complaint):
         CvAnchor.from_json(text)
 
 
+def test_anchor_file_at_the_limits_is_taken() -> None:
+    for size in (256, 512):
+        assert CvAnchor.from_json(anchor_file(modulus="ff" * size)).key().key_size == 8 * size
+
+
 def test_anchor_file_without_certificates_is_refused(world: World) -> None:
-    with pytest.raises(AnchorsMalformed):
+    with pytest.raises(AnchorsMalformed, match=r"^JPKI authority: PEM certificates expected$"):
         TrustAnchors.from_files(b"nothing", world.authority.files()["cv_ca.json"])

@@ -26,10 +26,35 @@ def test_bytes_that_are_no_objects_are_refused_and_never_crash(encoded: bytes) -
     assert b"".join(part.encoded for part in parts) == encoded
 
 
-@pytest.mark.parametrize("encoded", ["30", "5F", "5F37", "308000", "3083000001AA", "3003AABB", "308200"])
-def test_an_object_cut_short_or_of_another_form_is_refused(encoded: str) -> None:
-    with pytest.raises(ValueError, match=r"short|length"):
+HEADER, LENGTH, OBJECT = "header cut short", "no length of at most two bytes", "object cut short"
+
+
+@pytest.mark.parametrize(
+    ("encoded", "complaint"),
+    [
+        ("30", HEADER),
+        ("5F", HEADER),
+        ("5F37", HEADER),
+        ("308000", LENGTH),
+        ("3083000001AA", LENGTH),
+        ("308200", LENGTH),
+        ("3081", LENGTH),
+        ("3003AABB", OBJECT),
+        ("3082000300AA", OBJECT),
+    ],
+)
+def test_an_object_cut_short_or_of_another_form_is_refused(encoded: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=f"^{complaint}$"):
         list(tlv.elements(bytes.fromhex(encoded)))
+
+
+@pytest.mark.parametrize(
+    ("start", "size"), [("3000", 2), ("307F", 129), ("308180", 131), ("30820100", 260), ("5F37820005", 10)]
+)
+def test_a_header_alone_tells_the_size_of_its_object(start: str, size: int) -> None:
+    header = bytes.fromhex(start)
+    assert tlv.object_size(header) == size
+    assert [len(one.encoded) for one in tlv.elements(header.ljust(size, b"\0"))] == [size]
 
 
 def test_objects_by_tag_come_once_each() -> None:
