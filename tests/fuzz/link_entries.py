@@ -4,6 +4,9 @@ too."""
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import link_seeds as seeds
@@ -12,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from fuzz_memory import python_memory
 
+from firmware.link.trust import bridge_named_in
 from firmware.token import cbor, evidence
 from firmware.token.certificate import load_certificate
 from firmware.token.claims import certificate_mac
@@ -21,12 +25,21 @@ from firmware.token.record import open_record
 from firmware.token.refusal import Refusal, TokenRefused
 from firmware.wire import cobs, enrolment, frame, messages
 from firmware.wire.channel import CONNECTED, SESSION, SILENCE_MS, Channel
-from host_bridge.verify import patient_certificate, status_by_date
+from host_bridge.certificates import RequestMalformed, device_id_of, issued_by, requested_key
+from host_bridge.denylist import Denylist
+from host_bridge.journal import IssuedNonce
+from host_bridge.verify import Trust, patient_certificate, status_by_date, verify_visit
 
 BYTES: Final = 4 << 20
 """Most that one input may make Python allocate, as tracemalloc counts it: 8 KiB of CBOR can hold 8,192 empty maps."""
 
 _ANCHORS = seeds.anchors()
+_FOLDER = TemporaryDirectory()
+_FACILITY_CA = x509.load_der_x509_certificate(seeds.FACILITY_CA)
+_DENYLIST = Denylist(Path(_FOLDER.name, "denied.pem"), _FACILITY_CA)
+_DENYLIST.create(seeds.FACILITY, datetime.fromtimestamp(seeds.NOW, UTC))
+_TRUST = Trust(seeds.BRIDGE_ID, _FACILITY_CA, _ANCHORS, seeds.FACILITY_KEY, demo=True, denylist=_DENYLIST)
+_ISSUED_NONCE = IssuedNonce(seeds.NONCE, seeds.DEVICE_ID, seeds.NOW, used=False)
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_128_GCM)
 _RECORD_INFO = b"urn:face-card-reader:record:1\0" + seeds.BRIDGE_ID
 
@@ -79,12 +92,31 @@ def certificate(data: bytes) -> None:
                 evidence.card_input(der, bytes(32))
             with suppress(TokenRefused):
                 status_by_date(patient_certificate(der, _ANCHORS), seeds.NOW)
+            with suppress(TokenRefused):
+                verify_visit([der], seeds.TOKENS[0], seeds.EVIDENCE[0], _ISSUED_NONCE, _TRUST, seeds.NOW)
+            with suppress(ValueError):
+                read = load_certificate(der)
+                issued_by(read, read)
+                bridge_named_in(der)
+                device_id_of(read)
 
 
 def _algorithm(encoded: bytes, read: x509.Certificate) -> bytes:
     """The AlgorithmIdentifier between a certificate's contents and its signature."""
     rest = encoded[encoded.index(read.tbs_certificate_bytes) + len(read.tbs_certificate_bytes) :]
     return rest[: 2 + rest[1]]
+
+
+def request(data: bytes) -> None:
+    """A request for a local identity, as it is and signed by the key that holds it: a key, or refused."""
+    candidates = [data]
+    with suppress(ValueError, x509.InvalidVersion):
+        read = x509.load_der_x509_csr(data)
+        candidates.append(seeds.requested(read.tbs_certrequest_bytes))
+    with python_memory(BYTES):
+        for der in candidates:
+            with suppress(RequestMalformed):
+                assert requested_key(der, seeds.DEVICE_ID) == seeds.READER.public_key()
 
 
 def card_evidence(data: bytes) -> None:
@@ -213,6 +245,7 @@ ENTRIES: Final[dict[str, Callable[[bytes], None]]] = {
     "cbor": one_value,
     "cose": cose,
     "certificate": certificate,
+    "request": request,
     "evidence": card_evidence,
     "record": record,
     "message": message,
@@ -224,6 +257,7 @@ SEEDS: Final[dict[str, list[bytes]]] = {
     "cbor": [seeds.TOKENS[0][1:], *seeds.EVIDENCE, bytes.fromhex("a4010203810420a0f4f5"), b"\x1b" + bytes(8)],
     "cose": seeds.TOKENS,
     "certificate": [seeds.DEVICE, seeds.PATIENT, seeds.PATIENT_P384, seeds.FACILITY_CA, seeds.JPKI_CA],
+    "request": [seeds.REQUEST],
     "evidence": seeds.EVIDENCE,
     "record": [b"\x00\x05token\x00\x08evidence", seeds.RECORD],
     "message": [messages.pack(kind, kind, body) for kind, body in seeds.BODIES.items()],

@@ -16,6 +16,7 @@ LONGEST = {
     "cbor": 8192,
     "cose": 1024,
     "certificate": 4096,
+    "request": 4096,
     "evidence": 8192,
     "record": 9500,
     "message": 9500,

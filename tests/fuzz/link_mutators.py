@@ -28,7 +28,7 @@ def frame(line: bytes, mutate: Mutate, longest: int, seed: int) -> bytes:
     return b"\0".join(pieces)
 
 
-def certificate(encoded: bytes, mutate: Mutate, longest: int, seed: int) -> bytes:
+def der_object(encoded: bytes, mutate: Mutate, longest: int, seed: int) -> bytes:
     """DER with one object's value changed, or the object left out, put in twice or put elsewhere; lengths right."""
     dice = random.Random(seed)
     tree = _tree(encoded)
@@ -89,5 +89,9 @@ def _with_crc(body: bytes) -> bytes:
     return _COBS.encode(body + binascii.crc32(body).to_bytes(_CRC_SIZE, "big"))
 
 
-MUTATORS: Final[dict[str, Callable[[bytes, Mutate, int, int], bytes]]] = {"frame": frame, "certificate": certificate}
+MUTATORS: Final[dict[str, Callable[[bytes, Mutate, int, int], bytes]]] = {
+    "frame": frame,
+    "certificate": der_object,
+    "request": der_object,
+}
 """Input, how to change bytes, longest result, random number -> the next input."""

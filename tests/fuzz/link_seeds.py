@@ -33,6 +33,7 @@ SEALING_PRIVATE: Final = bytes(range(32))
 SEALING_PUBLIC: Final = X25519PrivateKey.from_private_bytes(SEALING_PRIVATE).public_key().public_bytes_raw()
 
 _CV_ISSUER = b"FUZZ CV CA 00001"
+_ECDSA_WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 _ES256 = ec.ECDSA(SHA256(), deterministic_signing=True)
 
 
@@ -109,6 +110,11 @@ def reissued(tbs: bytes, algorithm: bytes) -> list[bytes]:
     return [der(0x30, tbs + algorithm + der(0x03, b"\0" + signature)) for signature in signatures]
 
 
+def requested(info: bytes) -> bytes:
+    """A certificate request's contents, signed by the reader, whatever they say."""
+    return der(0x30, info + _ECDSA_WITH_SHA256 + der(0x03, b"\0" + READER.sign(info, _ES256)))
+
+
 def der(tag: int, value: bytes) -> bytes:
     size = len(value)
     digits = size.to_bytes((size.bit_length() + 7) // 8 or 1, "big")
@@ -117,6 +123,14 @@ def der(tag: int, value: bytes) -> bytes:
 
 def _tlv(tag: int, value: bytes) -> bytes:
     return bytes((tag >> 8,)) + der(tag & 0xFF, value) if tag > 0xFF else der(tag, value)
+
+
+REQUEST: Final = (
+    x509.CertificateSigningRequestBuilder()
+    .subject_name(name("reader", DEVICE_ID))
+    .sign(READER, SHA256(), ecdsa_deterministic=True)
+    .public_bytes(Encoding.DER)
+)
 
 
 def anchors() -> TrustAnchors:

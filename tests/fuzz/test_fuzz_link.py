@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import link_seeds as seeds
 import pytest
 from link_entries import ENTRIES, SEEDS
-from link_mutators import MUTATORS, Mutate, certificate, frame
+from link_mutators import MUTATORS, Mutate, der_object, frame
 
 from firmware.token import evidence
 from firmware.token.certificate import load_certificate
@@ -19,6 +19,7 @@ from firmware.token.record import open_record
 from firmware.wire import cobs
 from firmware.wire.channel import SESSION, Channel
 from firmware.wire.frame import Deframer, decode
+from host_bridge.certificates import requested_key
 
 LONGEST = 4096
 
@@ -64,6 +65,7 @@ def test_the_fuzzers_begin_with_what_is_believed() -> None:
         assert verify_token(token, seeds.BRIDGE_ID, seeds.NONCE, seeds.DEVICE).method is method
     for message in seeds.EVIDENCE:
         judge(message)
+    assert requested_key(seeds.REQUEST, seeds.DEVICE_ID) == seeds.READER.public_key()
     assert open_record(seeds.SEALING_PRIVATE, seeds.BRIDGE_ID, seeds.RECORD) == (seeds.TOKENS[0], seeds.EVIDENCE[0])
 
 
@@ -100,7 +102,7 @@ def test_a_changed_frame_has_its_checksum_made_right_and_a_changed_certificate_i
     read = 0
     for _ in range(100):
         try:
-            load_certificate(certificate(seeds.DEVICE, mutate, LONGEST, dice.getrandbits(32)))
+            load_certificate(der_object(seeds.DEVICE, mutate, LONGEST, dice.getrandbits(32)))
         except ValueError:
             continue
         read += 1
