@@ -1,7 +1,6 @@
 """A small disk of its own for each side, that really can be full: ext4 in an image, mounted where only we see it."""
 
 import ctypes
-import errno
 import os
 import subprocess
 from contextlib import suppress
@@ -35,27 +34,18 @@ class Disk:
             image.unlink()  # no loop devices here
             subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "soak", str(folder)], check=True)
 
-    def fill(self) -> None:
-        """Leave no room: whoever asks for another block gets ENOSPC."""
+    def fill(self, left_kb: int) -> None:
+        """Leave so much room: whoever asks for more gets ENOSPC."""
         handle = os.open(self._ballast, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             for size in (_CHUNK, 1024):
                 with suppress(OSError):
                     while True:
                         self._grow(handle, size)
+            size = os.fstat(handle).st_size
+            os.truncate(handle, max(0, size - (left_kb << 10)))
         finally:
             os.close(handle)
-
-    def full(self) -> bool:
-        """Whether another block really is refused."""
-        handle = os.open(self._ballast, os.O_WRONLY | os.O_APPEND)
-        try:
-            self._grow(handle, 1024)
-        except OSError as error:
-            return error.errno == errno.ENOSPC
-        finally:
-            os.close(handle)
-        return False
 
     def free(self) -> None:
         """Give the room back."""

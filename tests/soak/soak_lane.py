@@ -88,8 +88,7 @@ class Lane:
                     group.create_task(self._strike(self.faults.harsh))
                 await self._drain()
             finally:
-                for keeper in self._keepers.values():
-                    await keeper.stop()
+                await asyncio.gather(*(keeper.stop() for keeper in self._keepers.values()))
         self._keep_what_is_left()
         self.books.close()
 
@@ -167,13 +166,13 @@ class Lane:
         return await self._keepers[side].kill()
 
     async def _fill_disk(self) -> bool:
-        """Until a write of that side has failed, and a while longer."""
+        """Almost or altogether, until a write of that side has failed, and a while longer."""
         side = self._dice.choice(("reader", "bridge"))
         disk = self._disks[side]
         self._full_at[side] = math.inf
-        disk.fill()
+        disk.fill(self._dice.choice((0, self._dice.randrange(64))))
         try:
-            struck = disk.full() and await self._ears.until(write_failed(side), STRIKE_S)
+            struck = await self._ears.until(write_failed(side), STRIKE_S)
             if struck:
                 await asyncio.sleep(self._dice.uniform(0, 0.4))
         finally:

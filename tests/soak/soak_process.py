@@ -106,16 +106,19 @@ class Keeper:
 
     async def _keep(self) -> None:
         while not self._stopping:
-            for line in self.before_start:
-                await (await Program.start(line, self._environment, self._log, self._heard)).ended()
-            self.before_start.clear()
-            self._running = await Program.start(self._line, self._environment, self._log, self._heard)
+            before, self.before_start = self.before_start, []
+            for line in before:
+                await (await self._begin(line)).ended()
+            program = await self._begin(self._line)
             self._started.set()
-            if self._stopping:
-                self._running.send(signal.SIGTERM)
-            status = await self._running.ended()
+            status = await program.ended()
             self._started.clear()
-            self._running = None
             if not self._stopping and status != -signal.SIGKILL:
                 self._heard("ended", {"status": status}, time.monotonic())
                 await asyncio.sleep(PAUSE_S)
+
+    async def _begin(self, line: Sequence[str]) -> Program:
+        program = self._running = await Program.start(line, self._environment, self._log, self._heard)
+        if self._stopping:
+            program.send(signal.SIGTERM)
+        return program

@@ -75,20 +75,19 @@ async def visit(supervisor: Supervisor, card: SoakCard) -> None:
 
 
 async def come_and_go(lane: Path, supervisor: Supervisor, card: SoakCard) -> None:
-    """Patients, one after the other."""
-    while True:
-        if not (lane / "rest").exists():
-            await visit(supervisor, card)
+    """Patients, one after the other, until they are to rest."""
+    while not (lane / "rest").exists():
+        await visit(supervisor, card)
         await asyncio.sleep(random.uniform(*PAUSE_S))
 
 
-async def tell_when_resting(lane: Path, journal: Journal) -> None:
-    """While nobody comes, how many records wait."""
+async def serve(lane: Path, supervisor: Supervisor, card: SoakCard, journal: Journal) -> None:
+    """All patients; when nobody comes any more, tell how many records wait."""
+    await asyncio.gather(*(come_and_go(lane, supervisor, card) for _ in range(PATIENTS)))
     while True:
+        with contextlib.suppress(JournalUnavailable):
+            tell("resting", undelivered=journal.undelivered())
         await asyncio.sleep(PAUSE_S[0])
-        if (lane / "rest").exists():
-            with contextlib.suppress(JournalUnavailable):
-                tell("resting", undelivered=journal.undelivered())
 
 
 async def run(lane: Path) -> int:
@@ -103,12 +102,11 @@ async def run(lane: Path) -> int:
         port = SerialHostPort(lane / "cable" / "reader")
         async with Link(port, keys, journal, codec(), log.write, demo=True) as link, asyncio.TaskGroup() as group:
             supervisor = Supervisor(link, TokenSigner(keys, DEVICE, journal), [], log)
-            tasks = [group.create_task(come_and_go(lane, supervisor, card)) for _ in range(PATIENTS)]
-            tasks.append(group.create_task(tell_when_resting(lane, journal)))
+            serving = group.create_task(serve(lane, supervisor, card, journal))
             damaged = group.create_task(link.damaged())
             stopped = group.create_task(stop.wait())
-            await asyncio.wait({damaged, stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (damaged, stopped, *tasks):
+            await asyncio.wait({damaged, stopped, serving}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (damaged, stopped, serving):
                 task.cancel()
         if damaged.done() and not damaged.cancelled():
             raise damaged.result()

@@ -37,10 +37,10 @@ class Schedule:
 
 def schedule(faults: int, dice: Random) -> Schedule:
     """So many faults, every kind at least once."""
-    counts = {kind: max(1, round(faults * share / 100)) for kind, share in _SHARES.items()}
+    if faults < len(KINDS):
+        raise ValueError(f"{faults} faults are too few for a lane: there are {len(KINDS)} kinds")
+    counts = {kind: 1 + int((faults - len(KINDS)) * share / 100) for kind, share in _SHARES.items()}
     counts["flip"] += faults - sum(counts.values())
-    if counts["flip"] < 1:
-        raise ValueError(f"{faults} faults are too few for a lane")
     return Schedule(*(_shuffled(kinds, counts, dice) for kinds in (LINE_KINDS, HARSH_KINDS)))
 
 
