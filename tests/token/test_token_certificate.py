@@ -60,6 +60,17 @@ def test_a_certificate_of_no_version_is_a_value_error(world: World) -> None:
         load_certificate(der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020107"), 1))
 
 
+@pytest.mark.filterwarnings("ignore:.*serial number.*")
+def test_a_serial_number_below_zero_is_a_value_error() -> None:
+    der = with_extension("1.2.3.4", b"")
+    serial = bytes.fromhex("a003020102" + "0201")
+    for number in (0, 1, 127):
+        changed = der.replace(serial + b"\x01", serial + bytes((number,)))
+        assert load_certificate(changed).serial_number == number
+    with pytest.raises(ValueError, match="negative"):
+        load_certificate(der.replace(serial + b"\x01", serial + b"\xff"))
+
+
 def test_a_card_whose_authority_signed_an_unreadable_extension_is_refused(world: World) -> None:
     card = world.card.x509
     authority = world.authority
