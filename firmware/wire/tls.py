@@ -106,7 +106,7 @@ class SecureChannel:
             if kind == ch.CONNECTED:
                 self._begin()
             elif kind == ch.LOST:
-                self._tls, self._secured = None, False
+                self._tls = None
                 happened.append(Lost(_REASONS.get(reason, "unknown")))
                 continue
             else:

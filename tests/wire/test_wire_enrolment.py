@@ -7,6 +7,7 @@ from plain import Luck, raises
 from firmware.wire import cobs, enrolment
 from firmware.wire.channel import BROKEN, CONNECTED, LOST, PAIRED, PAIRING, RECEIVED, REOPEN_MS, SESSION, Channel
 from firmware.wire.enrolment import CAPS, Steps
+from firmware.wire.frame import Deframer
 from firmware.wire.messages import Malformed, pack
 
 AUTHORITY, IDEVID, REQUEST = b"authority", b"idevid", b"request"
@@ -55,6 +56,13 @@ def test_steps_travel_both_ways() -> None:
     line.carry(20)
     assert line.at_reader == [(CONNECTED, 0, b""), (RECEIVED, 1, b"\x0b\xb8" + b"a" * 3000 + b"c" * 32)]
     assert line.at_host == [(CONNECTED, 0, b""), (RECEIVED, 6, b"")]
+
+
+def test_a_step_is_a_message_of_request_0() -> None:
+    line = Line()
+    line.host.send(enrolment.REVEAL, HOST_NONCE, 10)
+    (data,) = Deframer(cobs).feed(line.host.output())
+    assert data.payload == bytes.fromhex("03" + "00000000" + "0020") + HOST_NONCE
 
 
 def test_a_paired_reader_turns_pairing_away() -> None:

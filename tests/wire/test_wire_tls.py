@@ -199,6 +199,37 @@ def test_a_malformed_message_ends_the_connection_at_both_ends() -> None:
     assert lost(line.at_host) == ["broken_protocol"]
 
 
+def test_a_host_that_ends_a_connection_opens_again_after_its_pause() -> None:
+    for bytes_of_reader, pause, reason in (
+        (
+            bytes([messages.RECEIPT]) + bytes(4) + (84).to_bytes(2, "big"),
+            ch.REOPEN_MS,
+            "malformed: message 67 of 84 bytes",
+        ),
+        (None, ch.REOPEN_MS, "closed"),
+    ):
+        line = connected()
+        line.now = 30
+        tls = line.reader._tls
+        assert tls is not None
+        if bytes_of_reader is None:
+            with pytest.raises(ssl.SSLWantReadError):
+                tls.unwrap()
+        else:
+            tls.write(bytes_of_reader)
+        line.reader._channel.send(line.reader._outgoing.read(), line.now)
+        line.carry()
+        assert lost(line.at_host) == [reason]
+        assert line.host.due() == line.now + pause
+    line = Line(*good())
+    line.host.tick(0)
+    line.reader._channel.feed(line.host.output(), 0)
+    line.host.feed(line.reader.output(), 0)
+    line.reader._channel.send(b"no TLS at all", 40)
+    line.host.feed(line.reader.output(), 40)
+    assert line.host.due() == 40 + ch.REFUSED_MS
+
+
 def test_a_stream_that_the_other_end_closes_is_a_loss() -> None:
     line = connected()
     assert line.host._tls is not None
