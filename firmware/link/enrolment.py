@@ -18,6 +18,9 @@ from firmware.wire.messages import Malformed
 if TYPE_CHECKING:
     from firmware.wire.frame import Codec
 
+TRY_MS: Final = 8000
+"""From one nonce of the reader's to the next. Whoever sits on the cable could otherwise have thousands, unseen, until
+one gives the code that staff see at the terminal; the host waits longer than this."""
 LAST_WORD_MS: Final = 500
 """How long the reader stays after its last word, so that it arrives."""
 
@@ -68,6 +71,7 @@ class Enrolment:
         self._steps = Steps(Channel(False, urandom, PAIRING, codec))
         self._paired: Paired | None = None
         self._over_at: int | None = None
+        self._try_at = 0
         self._forget()
 
     def start(self, now: int) -> None:
@@ -90,10 +94,13 @@ class Enrolment:
             self._leave()
         elif self._until is not None and now >= self._until:
             self._refuse("it took too long", now)
+        elif self._commitment and not self._request and now >= self._try_at:
+            self._introduce(now)
 
     def due(self) -> int | None:
         """When `tick` must be called next."""
-        times = (self._steps.due(), self._over_at, self._until)
+        waiting = self._try_at if self._commitment and not self._request else None
+        times = (self._steps.due(), self._over_at, self._until, waiting)
         return min((at for at in times if at is not None), default=None)
 
     def output(self) -> bytes:
@@ -158,10 +165,17 @@ class Enrolment:
     def _hear(self, body: bytes, now: int) -> None:
         self._authority, self._commitment = wire.unpack_hello(body)
         self._bridge = check_authority(self._authority)
+        self._await(None, now, TRY_MS + STEP_MS)
+        if now >= self._try_at:
+            self._introduce(now)
+
+    def _introduce(self, now: int) -> None:
+        self._try_at = now + TRY_MS
         try:
             self._request = self._keys.request()
-        except OSError as error:
-            raise _Refuse("the reader cannot keep a key") from error
+        except OSError:
+            self._refuse("the reader cannot keep a key", now)
+            return
         self._nonce = self._urandom(wire.NONCE_SIZE)
         identity = wire.pack_identity(list(self._keys.maker_chain()), self._request, self._nonce)
         self._steps.send(wire.IDENTITY, identity, now)

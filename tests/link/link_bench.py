@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import threading
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from host_bridge.session import serve
 
 PATIENCE_S = 15.0
 SERIAL = "READER-0001"
-NOW = 1_800_000_000
+NOW = int(time.time())
 
 
 class DiskFull(Exception):

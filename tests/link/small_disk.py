@@ -1,4 +1,4 @@
-"""Disks that take nothing more, for a while: real where this user may mount one, else a limit on file sizes."""
+"""Disks that take nothing for a while: real where this user may mount one, else a limit on file sizes."""
 
 import resource
 import subprocess

@@ -1,26 +1,27 @@
-"""Who is given a local identity, and who is not."""
+"""The reader's side of pairing: who gets to give it an identity, and who does not."""
 
-import argparse
-import ssl
-import stat
+import os
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.x509.oid import NameOID
+from small_disk import limited
 
+from board.demo.pair import NotPaired, pair
 from board.sim.keystore import make_device
-from firmware.link.identity import IdentityRefused, install_identity, request_identity
-from firmware.link.keys import FileKeyStore, es256
+from firmware.link.enrolment import TRY_MS, Comparing, Enrolment, Failed, News, Paired
+from firmware.link.state import open_journal, open_keys
 from firmware.link.trust import paired_bridge
-from firmware.wire.enrolment import pack_request, proof, unpack_request
-from host_bridge import pairing
-from host_bridge.pairing import BridgeIdentity, PairingRefused, create_bridge, issue_local_identity
+from firmware.wire import cobs, enrolment
+from firmware.wire.channel import CONNECTED, PAIRING, RECEIVED, SESSION, Channel
+from firmware.wire.enrolment import HAND_MS, STEP_MS, Steps
+from host_bridge.identity import BridgeIdentity, create_bridge
+from host_bridge.makers import Makers
+from host_bridge.pairing import Pairing, Phase
 
 DEVICE = "READER-0001"
 
@@ -31,152 +32,356 @@ def bridge(tmp_path: Path) -> BridgeIdentity:
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Path:
-    make_device(tmp_path / "reader", DEVICE)
+def state(tmp_path: Path) -> Path:
+    make_device(tmp_path / "reader" / "identity", DEVICE)
     return tmp_path / "reader"
 
 
-def roots(reader: Path) -> list[x509.Certificate]:
-    return x509.load_pem_x509_certificates((reader / "maker_root.pem").read_bytes())
+class Reader:
+    """A reader that is not paired, and what it tells."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.keys = open_keys(state)
+        self.journal = open_journal(state, paired=False)
+        self.news: list[News] = []
+        self.end = Enrolment(self.keys, self.journal, cobs, os.urandom, self.news.append)
+
+    @property
+    def code(self) -> str:
+        shown = self.news[-1]
+        assert isinstance(shown, Comparing)
+        return shown.code
+
+    def is_paired(self) -> bool:
+        """As the next program on this state sees it."""
+        return open_keys(self.state).local() is not None
 
 
-def test_a_genuine_reader_gets_a_short_lived_identity_in_its_name(bridge: BridgeIdentity, reader: Path) -> None:
-    install_identity(reader, issue_local_identity(bridge, request_identity(reader), roots(reader)))
-    keys = FileKeyStore(reader)
-    local, issuer = (x509.load_der_x509_certificate(one) for one in keys.chain())
-    local.verify_directly_issued_by(issuer)
-    assert keys.device_id == DEVICE
-    assert local.not_valid_after_utc - datetime.now(UTC) < timedelta(days=31)
-    assert bridge.paired_device(keys.chain()[0]) == DEVICE
-    assert paired_bridge(keys) == bridge.bridge_id.hex()
+@pytest.fixture
+def reader(state: Path) -> Iterator[Reader]:
+    reader = Reader(state)
+    yield reader
+    reader.journal.close()
 
 
-def test_the_identity_signs_es256(bridge: BridgeIdentity, reader: Path) -> None:
-    install_identity(reader, issue_local_identity(bridge, request_identity(reader), roots(reader)))
-    keys = FileKeyStore(reader)
-    signature = keys.sign(b"message")
-    public_key = x509.load_der_x509_certificate(keys.chain()[0]).public_key()
-    assert isinstance(public_key, ec.EllipticCurvePublicKey)
-    assert len(signature) == 64
-    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-    public_key.verify(encode_dss_signature(r, s), b"message", ec.ECDSA(hashes.SHA256()))
-    with pytest.raises(InvalidSignature):
-        public_key.verify(encode_dss_signature(r, s), b"another", ec.ECDSA(hashes.SHA256()))
+class Line:
+    """The cable between a reader and a host, with time of its own."""
+
+    def __init__(self, reader: Reader, host: "Pairing | Steps", now: int = 5_000_000) -> None:
+        self.now = now
+        self.reader = reader
+        self.host = host
+        self.heard: list[tuple[int, int, bytes]] = []
+        reader.end.start(self.now)
+        host.start(self.now)
+
+    def wait(self, ms: int = 0) -> None:
+        end = self.now + ms
+        while True:
+            self.carry()
+            if self.now >= end:
+                return
+            dues = [at for at in (self.reader.end.due(), self.host.due()) if at is not None and at > self.now]
+            self.now = min([end, *dues])
+
+    def carry(self) -> None:
+        quiet = False
+        while not quiet:
+            self.heard += self.host.tick(self.now) or []
+            self.reader.end.tick(self.now)
+            to_reader, to_host = self.host.output(), self.reader.end.output()
+            self.reader.end.feed(to_reader, self.now)
+            self.heard += self.host.feed(to_host, self.now) or []
+            quiet = not to_reader and not to_host
+
+    def cut(self) -> None:
+        self.reader.end.gone("port_gone", self.now)
 
 
-def test_a_reader_of_an_unknown_maker_is_refused(bridge: BridgeIdentity, reader: Path, tmp_path: Path) -> None:
-    make_device(tmp_path / "other", DEVICE)
-    with pytest.raises(PairingRefused, match="maker not trusted"):
-        issue_local_identity(bridge, request_identity(reader), roots(tmp_path / "other"))
+def makers(state: Path) -> Makers:
+    return Makers(state / "identity" / "maker_root.pem", state / "identity" / "maker_revoked.pem")
 
 
-def test_a_request_signed_by_another_reader_is_refused(bridge: BridgeIdentity, reader: Path) -> None:
-    csr, _, chain = unpack_request(request_identity(reader))
-    signature = es256(ec.generate_private_key(ec.SECP256R1()), proof(csr))
-    with pytest.raises(PairingRefused, match="not signed by the maker's key"):
-        issue_local_identity(bridge, pack_request(csr, signature, chain), roots(reader))
+def met(reader: Reader, bridge: BridgeIdentity, now: int = 5_000_000) -> tuple[Line, Pairing]:
+    """As far as the code on both sides."""
+    host = Pairing(bridge, makers(reader.state), cobs)
+    line = Line(reader, host, now)
+    line.wait(100)
+    assert host.phase is Phase.CODE
+    return line, host
 
 
-def test_a_request_moved_to_another_readers_certificate_is_refused(
-    bridge: BridgeIdentity, reader: Path, tmp_path: Path
+def test_staff_type_the_code_and_touch_the_button_and_the_reader_is_paired(
+    reader: Reader, bridge: BridgeIdentity
 ) -> None:
-    make_device(tmp_path / "other", "READER-0002")
-    csr, signature, _ = unpack_request(request_identity(reader))
-    _, _, chain = unpack_request(request_identity(tmp_path / "other"))
-    with pytest.raises(PairingRefused, match="not signed by the maker's key"):
-        issue_local_identity(bridge, pack_request(csr, signature, chain), roots(tmp_path / "other"))
+    line, host = met(reader, bridge)
+    assert host.type_code(reader.code, line.now)
+    line.wait(1000)
+    assert host.phase is Phase.TOUCH and not reader.is_paired()
+    reader.end.confirm(line.now)
+    line.wait(1000)
+    assert host.phase is Phase.PAIRED
+    assert reader.news[-1] == Paired(bridge.bridge_id.hex())
+    local = open_keys(reader.state).local()
+    assert local is not None
+    assert paired_bridge(local) == bridge.bridge_id.hex()
+    assert bridge.devices.serving(local.chain()[0]) == DEVICE
 
 
-def test_a_reader_that_does_not_hold_the_key_it_asks_for_is_refused(bridge: BridgeIdentity, reader: Path) -> None:
-    """The maker's key vouches for a request whose own signature is wrong."""
-    maker_key = serialization.load_pem_private_key((reader / "idevid" / "key.pem").read_bytes(), None)
-    assert isinstance(maker_key, ec.EllipticCurvePrivateKey)
-    csr, _, chain = unpack_request(request_identity(reader))
-    wrong = csr[:-1] + bytes([csr[-1] ^ 1])
-    with pytest.raises(PairingRefused, match="does not hold the key"):
-        issue_local_identity(bridge, pack_request(wrong, es256(maker_key, proof(wrong)), chain), roots(reader))
+def test_the_button_may_be_touched_before_the_code_is_typed(reader: Reader, bridge: BridgeIdentity) -> None:
+    line, host = met(reader, bridge)
+    reader.end.confirm(line.now)
+    line.wait(5000)
+    assert not reader.is_paired()
+    assert host.type_code(reader.news[0].code, line.now)  # type: ignore[union-attr]
+    line.wait(1000)
+    assert host.phase is Phase.PAIRED and reader.is_paired()
 
 
-def test_an_identity_key_cannot_vouch_for_a_reader_as_an_issuer(bridge: BridgeIdentity, reader: Path) -> None:
-    """A genuine reader's maker certificate is no authority: what it issues is worth nothing."""
-    maker_key = serialization.load_pem_private_key((reader / "idevid" / "key.pem").read_bytes(), None)
-    assert isinstance(maker_key, ec.EllipticCurvePrivateKey)
-    csr, _, (idevid, root) = unpack_request(request_identity(reader))
-    forged_key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.now(UTC)
-    forged = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.SERIAL_NUMBER, "READER-9999")]))
-        .issuer_name(x509.load_der_x509_certificate(idevid).subject)
-        .public_key(forged_key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + timedelta(days=1))
-        .sign(maker_key, hashes.SHA256())
-    )
-    chain = [forged.public_bytes(serialization.Encoding.DER), idevid, root]
-    with pytest.raises(PairingRefused, match="does not hold together"):
-        issue_local_identity(bridge, pack_request(csr, es256(forged_key, proof(csr)), chain), roots(reader))
+def test_a_code_that_was_typed_wrong_pairs_nobody(reader: Reader, bridge: BridgeIdentity) -> None:
+    line, host = met(reader, bridge)
+    wrong = f"{(int(reader.code) + 1) % 1_000_000:06d}"
+    reader.end.confirm(line.now)
+    for _ in range(3):
+        assert not host.type_code(wrong, line.now)
+    line.wait(1000)
+    assert reader.news[-1] == Failed("terminal_refused")
+    assert not reader.is_paired()
 
 
-@pytest.mark.parametrize("name", ["../../etc/x", "", "a/b", "x" * 33, "."])
-def test_a_name_that_is_no_device_id_never_becomes_a_file(bridge: BridgeIdentity, tmp_path: Path, name: str) -> None:
-    make_device(tmp_path / "odd", name)
-    with pytest.raises(PairingRefused, match="names no device"):
-        issue_local_identity(bridge, request_identity(tmp_path / "odd"), roots(tmp_path / "odd"))
-    assert list((bridge.folder / "devices").iterdir()) == []
+def test_a_button_that_nobody_touches_pairs_nobody(reader: Reader, bridge: BridgeIdentity) -> None:
+    line, host = met(reader, bridge)
+    assert host.type_code(reader.code, line.now)
+    line.wait(HAND_MS + 1000)
+    assert isinstance(reader.news[-1], Failed)
+    reader.end.confirm(line.now)
+    line.wait(1000)
+    assert host.phase is Phase.REFUSED and not reader.is_paired()
 
 
-def test_garbage_is_refused(bridge: BridgeIdentity, reader: Path) -> None:
-    for request in (b"", b"garbage", pack_request(b"csr", bytes(64), [b"certificate"])):
-        with pytest.raises(PairingRefused, match="malformed"):
-            issue_local_identity(bridge, request, roots(reader))
+def test_a_person_at_the_reader_can_stop_it(reader: Reader, bridge: BridgeIdentity) -> None:
+    line, host = met(reader, bridge)
+    reader.end.stop(line.now)
+    line.wait(100)
+    assert host.phase is Phase.REFUSED and host.refused is not None and "stopped at the reader" in str(host.refused)
+    assert not reader.is_paired()
 
 
-def test_an_answer_for_another_key_is_not_installed(bridge: BridgeIdentity, reader: Path) -> None:
-    answer = issue_local_identity(bridge, request_identity(reader), roots(reader))
-    request_identity(reader)
-    with pytest.raises(IdentityRefused, match="another key"):
-        install_identity(reader, answer)
-    with pytest.raises(IdentityRefused, match="no certificate"):
-        install_identity(reader, b"garbage")
+def test_a_stolen_reader_on_its_makers_list_is_refused(bridge: BridgeIdentity, tmp_path: Path) -> None:
+    make_device(tmp_path / "stolen" / "identity", DEVICE, revoked=True)
+    with pytest.raises(NotPaired, match="revoked"):
+        pair(bridge, tmp_path / "stolen")
+    assert open_keys(tmp_path / "stolen").local() is None
 
 
-def test_private_keys_are_for_their_owner_alone(bridge: BridgeIdentity, reader: Path) -> None:
-    install_identity(reader, issue_local_identity(bridge, request_identity(reader), roots(reader)))
-    keys = [*bridge.folder.rglob("*.key"), *reader.rglob("key.pem")]
-    assert len(keys) == 4
-    assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
+def test_a_reader_of_a_maker_nobody_knows_is_refused(bridge: BridgeIdentity, state: Path, tmp_path: Path) -> None:
+    make_device(tmp_path / "other" / "identity", DEVICE)
+    with pytest.raises(NotPaired):
+        pair(bridge, state, makers=makers(tmp_path / "other"))
+    assert open_keys(state).local() is None
 
 
-def test_a_bridge_is_not_made_twice(bridge: BridgeIdentity) -> None:
-    with pytest.raises(FileExistsError):
-        create_bridge(bridge.folder)
-    assert BridgeIdentity.load(bridge.folder) == bridge
+def test_somebody_between_reader_and_terminal_is_seen_by_two_codes(
+    reader: Reader, bridge: BridgeIdentity, tmp_path: Path
+) -> None:
+    """Somebody with an authority of their own relays each step, and swaps what they must."""
+    stranger = create_bridge(tmp_path / "stranger")
+    make_device(tmp_path / "second" / "identity", "READER-0002")
+    thief = Reader(tmp_path / "second")  # a genuine reader in the stranger's hands
+    terminal = Line(thief, Pairing(bridge, makers(thief.state), cobs))
+    terminal.wait(100)
+    line, _ = met(reader, stranger)
+    assert reader.code != thief.code
+    assert not terminal.host.type_code(reader.code, line.now)  # type: ignore[union-attr]
+    thief.journal.close()
 
 
-def test_the_bridge_commands_pair_a_reader(reader: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    parser = argparse.ArgumentParser()
-    pairing.add_commands(parser.add_subparsers())
-    (tmp_path / "request").write_bytes(request_identity(reader))
-    folder = ["--identity", str(tmp_path / "new")]
-    roots_option = ["--maker-roots", str(reader / "maker_root.pem")]
-    for arguments in (
-        ["init", *folder],
-        [
-            "pair",
-            *folder,
-            *("--request", str(tmp_path / "request")),
-            *("--answer", str(tmp_path / "answer")),
-            *roots_option,
-        ],
-    ):
-        options = parser.parse_args(arguments)
-        options.command(options)
-    install_identity(reader, (tmp_path / "answer").read_bytes())
-    assert FileKeyStore(reader).device_id == DEVICE
-    assert "paired" in capsys.readouterr().out
+def test_a_reader_gives_a_new_nonce_every_eight_seconds_at_most_and_keeps_the_honest_host_waiting(
+    reader: Reader, bridge: BridgeIdentity
+) -> None:
+    """Whoever sits on the cable could try nonces until one gives the code that the terminal shows."""
+    host = Forged(bridge)
+    line = Line(reader, host.steps)
+    for _ in range(20):  # in four seconds
+        host.greet(line)
+        line.wait(200)
+        host.steps.start(line.now)
+    assert sum(step == enrolment.IDENTITY for _, step, _ in line.heard) == 1
+    honest = Pairing(bridge, makers(reader.state), cobs)
+    line.host = honest
+    honest.start(line.now)
+    line.wait(TRY_MS)
+    assert honest.phase is Phase.CODE
+    assert honest.type_code(reader.code, line.now)
 
 
-def test_the_bridge_speaks_nothing_older_than_tls_1_3(bridge: BridgeIdentity) -> None:
-    assert bridge.tls_context().minimum_version == ssl.TLSVersion.TLSv1_3
+class Forged:
+    """A host that says what it likes, in the order it likes."""
+
+    def __init__(self, bridge: BridgeIdentity) -> None:
+        self.bridge = bridge
+        self.nonce = os.urandom(32)
+        self.steps = Steps(Channel(True, os.urandom, PAIRING, cobs))
+
+    def greet(self, line: Line, authority: bytes | None = None) -> None:
+        line.wait(100)
+        hello = enrolment.pack_hello(authority or self.bridge.authority, enrolment.commitment(self.nonce))
+        self.steps.send(enrolment.HELLO, hello, line.now)
+        line.wait(100)
+
+    def say(self, line: Line, step: int, body: bytes = b"") -> None:
+        self.steps.send(step, body, line.now)
+        line.wait(100)
+
+    def request(self, line: Line) -> bytes:
+        body = next(body for kind, step, body in line.heard if kind == RECEIVED and step == enrolment.IDENTITY)
+        return enrolment.unpack_identity(body)[1]
+
+
+def reason(line: Line) -> str:
+    """The last word of the reader to its host."""
+    kind, step, body = line.heard[-1]
+    assert (kind, step) == (RECEIVED, enrolment.REFUSED), line.heard[-1][:2]
+    return enrolment.unpack_reason(body)
+
+
+def issued(bridge: BridgeIdentity, request: bytes) -> bytes:
+    key = x509.load_der_x509_csr(request).public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    maker = x509.load_der_x509_certificate(bridge.authority)  # any will do
+    return bridge.devices.pair(DEVICE, key, maker, timedelta(days=30), datetime.now(UTC))
+
+
+def test_a_nonce_other_than_the_one_committed_to_gives_no_code(reader: Reader, bridge: BridgeIdentity) -> None:
+    host = Forged(bridge)
+    line = Line(reader, host.steps)
+    host.greet(line)
+    host.say(line, enrolment.REVEAL, os.urandom(32))
+    assert reason(line) == "a nonce other than the one committed to"
+    assert not any(isinstance(news, Comparing) for news in reader.news)
+
+
+@pytest.mark.parametrize("step", [enrolment.HELLO, enrolment.ISSUED, enrolment.PROOF, enrolment.DONE])
+def test_a_step_out_of_its_order_ends_it(reader: Reader, bridge: BridgeIdentity, step: int) -> None:
+    host = Forged(bridge)
+    line = Line(reader, host.steps)
+    host.greet(line)
+    host.say(line, step, bytes(64) if step == enrolment.PROOF else b"")
+    assert reason(line) == "a step out of its order"
+    host.say(line, enrolment.REVEAL, host.nonce)
+    reader.end.confirm(line.now)
+    assert isinstance(reader.news[-1], Failed) and not reader.is_paired()
+
+
+@pytest.mark.parametrize("authority", [b"", b"certificate", bytes(4000)], ids=len)
+def test_an_authority_that_is_none_ends_it(reader: Reader, bridge: BridgeIdentity, authority: bytes) -> None:
+    host = Forged(bridge)
+    line = Line(reader, host.steps)
+    line.wait(100)
+    hello = enrolment.pack_hello(authority, enrolment.commitment(host.nonce))
+    host.say(line, enrolment.HELLO, hello)
+    assert reason(line) == "the terminal's authority is none"
+
+
+def wrong_key(bridge: BridgeIdentity, request: bytes, stranger: BridgeIdentity) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    csr = x509.CertificateSigningRequestBuilder().subject_name(x509.load_der_x509_csr(request).subject)
+    return issued(bridge, csr.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER))
+
+
+FORGERIES: dict[str, tuple[Callable[[BridgeIdentity, bytes, BridgeIdentity], bytes], str]] = {
+    "another key": (wrong_key, "the terminal issued it to another key"),
+    "another authority": (
+        lambda bridge, request, stranger: issued(stranger, request),
+        "what the terminal issued is not of its authority",
+    ),
+    "the authority itself": (
+        lambda bridge, request, stranger: bridge.authority,
+        "what the terminal issued is not of its authority",
+    ),
+    "garbage": (lambda bridge, request, stranger: b"cert", "what the terminal issued is not of its authority"),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES.values(), ids=FORGERIES.keys())
+def test_an_identity_that_is_not_for_this_reader_is_not_taken_however_it_is_confirmed(
+    reader: Reader,
+    bridge: BridgeIdentity,
+    tmp_path: Path,
+    forgery: tuple[Callable[[BridgeIdentity, bytes, BridgeIdentity], bytes], str],
+) -> None:
+    host = Forged(bridge)
+    line = Line(reader, host.steps)
+    host.greet(line)
+    host.say(line, enrolment.REVEAL, host.nonce)
+    reader.end.confirm(line.now)
+    make, why = forgery
+    host.say(line, enrolment.ISSUED, make(bridge, host.request(line), create_bridge(tmp_path / "stranger")))
+    assert reason(line) == why
+    assert not reader.is_paired()
+
+
+@pytest.mark.parametrize("stage", ["greeted", "code", "issued", "confirmed"])
+def test_a_cable_that_is_pulled_at_any_stage_leaves_the_reader_unpaired_and_ready_for_the_next_try(
+    reader: Reader, bridge: BridgeIdentity, stage: str
+) -> None:
+    host = Forged(bridge)
+    line = Line(reader, host.steps)
+    host.greet(line)
+    if stage != "greeted":
+        host.say(line, enrolment.REVEAL, host.nonce)
+    if stage == "issued":
+        host.say(line, enrolment.ISSUED, issued(bridge, host.request(line)))
+    if stage == "confirmed":
+        reader.end.confirm(line.now)
+    line.cut()
+    reader.end.confirm(line.now)
+    assert reader.news[-1] == Failed("port_gone") and not reader.is_paired()
+    again, host_again = met(reader, bridge, line.now + TRY_MS)
+    host_again.type_code(reader.code, again.now)
+    again.wait(100)
+    reader.end.confirm(again.now)
+    again.wait(1000)
+    assert reader.is_paired()
+
+
+def test_a_host_that_stops_in_the_middle_is_given_up(reader: Reader, bridge: BridgeIdentity) -> None:
+    host = Forged(bridge)
+    line = Line(reader, host.steps)
+    host.greet(line)
+    line.wait(STEP_MS + 100)
+    assert reason(line) == "it took too long"
+
+
+def test_a_disk_that_takes_nothing_leaves_the_reader_unpaired_and_says_so(
+    reader: Reader, bridge: BridgeIdentity
+) -> None:
+    line, host = met(reader, bridge)
+    host.type_code(reader.code, line.now)
+    line.wait(100)
+    with limited(reader.state) as disk:
+        disk.refuse()
+        reader.end.confirm(line.now)
+    line.wait(1000)
+    assert reader.news[-1] == Failed("the reader cannot keep it") and not reader.is_paired()
+    assert host.phase is Phase.REFUSED
+
+
+def test_records_of_a_pairing_before_are_wiped_when_the_next_one_is_made(
+    reader: Reader, bridge: BridgeIdentity
+) -> None:
+    reader.journal.put(b"c" * 16, 1, bytes(32), b"sealed to somebody else")
+    line, host = met(reader, bridge)
+    host.type_code(reader.code, line.now)
+    reader.end.confirm(line.now)
+    line.wait(1000)
+    assert reader.is_paired()
+    assert (reader.journal.undelivered(), reader.journal.last()[0]) == (0, 1)
+
+
+def test_a_session_is_not_begun_with_a_reader_that_is_to_be_paired(reader: Reader, bridge: BridgeIdentity) -> None:
+    line = Line(reader, Steps(Channel(True, os.urandom, SESSION, cobs)))
+    line.wait(5000)
+    assert not any(kind == CONNECTED for kind, _, _ in line.heard)
+    assert reader.news == []
