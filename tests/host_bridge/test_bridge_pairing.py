@@ -160,6 +160,18 @@ def test_a_step_out_of_its_order_ends_the_run(table: Table, step: int) -> None:
     assert_refused(table, Why.MALFORMED)
 
 
+def test_a_second_identity_after_the_host_s_nonce_is_known_ends_the_run(table: Table) -> None:
+    """Or somebody on the cable could try requests and nonces until two codes are equal."""
+    table.reader.silent_after = enrolment.REVEAL
+    table.until(Phase.CHECKING)
+    table.pass_time(500)
+    device = table.reader.device
+    again = enrolment.pack_identity(device.chain, device.request(), bytes(enrolment.NONCE_SIZE))
+    table.reader.send(enrolment.IDENTITY, again, table.now)
+    table.pass_time(500)
+    assert_refused(table, Why.MALFORMED)
+
+
 def test_a_device_without_its_maker_s_key_is_refused(table: Table) -> None:
     thief = Device(table.maker, "READER-0002")
     thief.chain = table.reader.device.chain
