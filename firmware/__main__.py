@@ -12,10 +12,9 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from board.contracts import CardFault, CardGone, Light, ReaderAbsent
 from board.linux.pcsc import PcscReader, PcscSession
@@ -34,6 +33,7 @@ from firmware.flows.kiosk import Kiosk
 from firmware.flows.pairing import PairingDesk
 from firmware.flows.patient import Patient
 from firmware.flows.pipe import Caller, Pipe, PipeBroken
+from firmware.flows.process import until_stopped
 from firmware.flows.signer import Device, TokenSigner, measure
 from firmware.flows.supervisor import Supervisor
 from firmware.flows.visit import receive_patient
@@ -213,21 +213,6 @@ async def serve(
     return 0
 
 
-async def until_stopped(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
-    """Until one of them is done, or `stop` is set. Raises what that one raises."""
-    tasks = [asyncio.create_task(one) for one in work]
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        ended = [task for task in tasks if task.done()]
-        for task in (*tasks, stopping):
-            task.cancel()
-        await asyncio.wait({*tasks, stopping})
-    for task in ended:
-        task.result()
-
-
 async def be_paired(
     profile: Profile,
     options: argparse.Namespace,
@@ -252,14 +237,9 @@ def forget_terminal(options: argparse.Namespace) -> int:
     try:
         with alone(options.state):
             wiped = unpair(options.state, discard=options.discard)
-    except Undelivered as undelivered:
-        sys.exit(
-            f"kiosk-reader: {undelivered.count} visits have not reached the terminal: connect the reader until they"
-            " have, or wipe them with --discard. Nothing was changed"
-        )
     except JournalDamaged as damaged:
         sys.exit(f"kiosk-reader: {advice_for(options.state, damaged)}")
-    except (StateInUse, JournalUnavailable, OSError, ValueError) as error:
+    except (StateInUse, Undelivered, JournalUnavailable, OSError, ValueError) as error:
         sys.exit(f"kiosk-reader: {error}")
     print(f"not paired any more; {wiped} undelivered visits wiped")
     return 0

@@ -1,10 +1,11 @@
-"""Processes of the reader's own: started with one end of a pipe, ended by closing the other."""
+"""Processes of the reader's own: started with one end of a pipe, ended by closing the other; and how it stops."""
 
 import asyncio
 import os
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
 
 from firmware.flows.pipe import Pipe
 
@@ -41,3 +42,18 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()
+
+
+async def until_stopped(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
+    """Until one of them is done, or `stop` is set. Raises what that one raises."""
+    tasks = [asyncio.create_task(one) for one in work]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ended = [task for task in tasks if task.done()]
+        for task in (*tasks, stopping):
+            task.cancel()
+        await asyncio.wait({*tasks, stopping})
+    for task in ended:
+        task.result()

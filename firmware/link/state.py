@@ -19,10 +19,13 @@ class StateInUse(Exception):
 
 
 class Undelivered(Exception):
-    """Records would be lost."""
+    """Records would be lost; the text says what to do."""
 
     def __init__(self, count: int) -> None:
-        super().__init__(f"{count} undelivered records")
+        super().__init__(
+            f"{count} visits have not reached the terminal: connect the reader until they have, or wipe them with"
+            " --discard. Nothing was changed"
+        )
         self.count = count
 
 
@@ -80,6 +83,6 @@ def advice_for(state: Path, damaged: JournalDamaged) -> str:
     """What a technician does about a damaged journal."""
     file = journal_file(state)
     return (
-        f"{damaged}. Nothing was changed. 1. Keep {file} and {file.name}-wal in another place: visits in them may not"
-        f" have reached the terminal. 2. kiosk-reader unpair --state {state} 3. Start the reader, and pair it again."
+        f"{damaged}. Nothing was changed. 1. Move {file}* to another place, and keep it: visits in it may not have"
+        f" reached the terminal. 2. kiosk-reader unpair --state {state} 3. Start the reader, and pair it again"
     )
