@@ -36,6 +36,8 @@ TOLD_ANEW_MS: Final = 3_540_000
 APART_MS: Final = 2000
 """Settings are told anew where the terminal's clock and the running time have come apart by more: somebody set the
 clock, or the terminal slept."""
+HANDSHAKE_MS: Final = 10_000
+"""A reader that opens a connection and gets no further is given up after this long."""
 
 REOPEN_S: Final = 0.1
 """Pause before a port that is absent is tried again."""
@@ -75,6 +77,7 @@ class Session:
         self._told_at = 0
         self._confirmed = True
         self._look_at = 0
+        self._moved_at = 0
         self._up = False
         self._down_for = ""
 
@@ -85,6 +88,7 @@ class Session:
         self._presence.start(now)
         self._line.start(now)
         self._look_at = now + LOOK_MS
+        self._moved_at = now
 
     def feed(self, data: bytes, now: int) -> None:
         """Bytes from the line."""
@@ -130,6 +134,7 @@ class Session:
 
     def _follow(self, events: list[Event], now: int) -> None:
         for event in events:
+            self._moved_at = now
             if isinstance(event, Lost):
                 self.fell(event.reason)
             elif isinstance(event, Secured):
@@ -174,6 +179,10 @@ class Session:
         self._look_at = now + LOOK_MS
         if self._asker is None:
             verdict = self._presence.verdict(now)
+            if not verdict and now - self._moved_at >= HANDSHAKE_MS:
+                self._moved_at = now
+                self._line.refuse(now)
+                verdict = NO_ANSWER
             if verdict:
                 self.fell(verdict)
         elif self._still_served(now):

@@ -13,8 +13,8 @@ from pairing_rig import DEVICE, NOW
 from session_rig import ACCEPTED, CTI, DiskFull, SessionWorld
 
 from firmware.wire import cobs, messages
-from firmware.wire.channel import PAIRING, Channel
-from firmware.wire.tls import SecureChannel
+from firmware.wire.channel import CONNECTED, PAIRING, SESSION, Channel
+from firmware.wire.tls import Event, SecureChannel
 from host_bridge.eligibility import CertificateStatus, Prescription
 from host_bridge.link_state import state_of
 from host_bridge.session import APART_MS, LOOK_MS
@@ -261,6 +261,36 @@ def test_a_reader_that_is_not_paired_with_anybody_is_told_apart(world: SessionWo
     world.reader.line.start(0)
     world.pass_time(10_000)
     assert [event["reason"] for event in world.events("link_down")] == ["unpaired"]
+
+
+class Mute:
+    """A reader's channel, and nothing that would answer TLS on it."""
+
+    def __init__(self) -> None:
+        self.channel = Channel(False, os.urandom, SESSION, cobs)
+        self.channel.start(0)
+        self.opened = 0
+
+    def feed(self, data: bytes, now: int) -> list[Event]:
+        self.opened += [kind for kind, _, _ in self.channel.feed(data, now)].count(CONNECTED)
+        return []
+
+    def tick(self, now: int) -> list[Event]:
+        self.channel.tick(now)
+        return []
+
+    def output(self) -> bytes:
+        return self.channel.output()
+
+
+def test_a_reader_that_opens_and_gets_no_further_is_told_and_tried_anew(world: SessionWorld) -> None:
+    mute = Mute()
+    world.reader.line = mute  # type: ignore[assignment]
+    world.pass_time(9000)
+    assert world.events("link_down") == []
+    world.pass_time(30_000)
+    assert [event["reason"] for event in world.events("link_down")] == ["no_answer"]
+    assert 3 <= mute.opened <= 5
 
 
 def test_a_port_where_nobody_answers_is_told_after_four_seconds(world: SessionWorld) -> None:
