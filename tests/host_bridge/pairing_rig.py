@@ -36,8 +36,14 @@ class Maker:
         self.certificate = above.sign(self.name, self.key.public_key(), depth=depth, ca=True)
 
     def sign(
-        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, depth: int | None = None, ca: bool = False
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePublicKey,
+        depth: int | None = None,
+        ca: bool = False,
+        signs: bool | None = None,
     ) -> x509.Certificate:
+        """`signs`: whether its key may sign certificates, where that is not what `ca` says."""
         usage = dict.fromkeys(
             ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only"), False
         )
@@ -51,7 +57,13 @@ class Maker:
             .not_valid_after(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
             .add_extension(x509.BasicConstraints(ca, depth if ca else None), critical=True)
             .add_extension(
-                x509.KeyUsage(digital_signature=not ca, key_cert_sign=ca, crl_sign=ca, decipher_only=False, **usage),
+                x509.KeyUsage(
+                    digital_signature=not ca,
+                    key_cert_sign=ca if signs is None else signs,
+                    crl_sign=ca,
+                    decipher_only=False,
+                    **usage,
+                ),
                 critical=True,
             )
             .sign(self.key, hashes.SHA256())

@@ -117,6 +117,15 @@ def test_a_chain_that_leads_to_no_root_or_does_not_hold_is_refused(tmp_path: Pat
     assert why(makers, [b"no certificate"]) is Why.MALFORMED
 
 
+def test_an_authority_must_be_one_and_may_sign_certificates(tmp_path: Path) -> None:
+    root = Maker()
+    for ca, signs in ((False, True), (True, False)):
+        middle = Maker("Test maker, factory 2", root)
+        middle.certificate = root.sign(middle.name, middle.key.public_key(), depth=0, ca=ca, signs=signs)
+        makers = trusting(tmp_path, root.certificate, lists=root.revocations() + middle.revocations())
+        assert why(makers, der(Device(middle).idevid, middle.certificate)) is Why.MAKER_CHAIN
+
+
 def test_a_maker_s_certificate_without_a_device_s_name_is_refused(tmp_path: Path) -> None:
     maker = Maker()
     makers = trusting(tmp_path, maker.certificate, lists=maker.revocations())
