@@ -23,7 +23,7 @@ from host_bridge.identity import create_bridge
 
 FOREIGN = Path(__file__).parent / "foreign"
 VECTORS = Path(firmware.wire.__file__).parent / "vectors"
-PATIENCE_S = 30
+PATIENCE_S = 60
 DEVICE = "READER-0001"
 EVIDENCE = b"evidence"
 
@@ -73,9 +73,9 @@ async def test_the_foreign_host_takes_a_token_from_our_reader(tmp_path: Path) ->
         try:
             port = SerialHostPort(cable.reader)
             async with Link(port, keys, journal, codec(), lambda *_, **__: None, demo=True) as link:
+                assert await host.stdout.readline() == b"settled\n"
                 settings = await link.settings()
                 assert settings.bridge_id == identity.bridge_id
-                assert await host.stdout.readline() == b"settled\n"
                 nonce, cti = await link.open_visit(), bytes(range(16))
                 token = sign_token(claims(cti), identity.bridge_id, nonce, local.sign, local.chain()[0])
                 sealed = seal(settings.sealing_key, settings.bridge_id, token, EVIDENCE)
