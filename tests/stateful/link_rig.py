@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -55,7 +55,7 @@ FAST = "/dev/shm" if os.path.isdir("/dev/shm") else None
 
 
 @dataclass(frozen=True)
-class Site0:
+class Paired:
     """A facility with a reader that is paired, made once; each rig works on a copy."""
 
     folder: Path
@@ -64,14 +64,14 @@ class Site0:
 
 
 @cache
-def site() -> Site0:
+def site() -> Paired:
     """Made when it is first asked for."""
     folder = Path(tempfile.mkdtemp(prefix="site-", dir=FAST))
     identity = create_bridge(folder / "identity")
     make_device(folder / "state" / "identity", SERIAL)
     pair(identity, folder / "state")
-    authority = Authority()
-    made = Site0(folder, authority, Card(authority))
+    authority, today = Authority(), int(time.time())
+    made = Paired(folder, authority, Card(authority, since=today - 100 * 86400, until=today + 900 * 86400))
     (folder / "people.json").write_text(json.dumps({"people": [person(made.card)], "revoked": []}))
     return made
 
@@ -454,11 +454,8 @@ class LinkRig:
         )
         self.reader.conversation.expect(visit.cti, pending())
         kept = None
-        with self.reader_disk.in_use():
-            try:
-                kept = self.reader.signer.sign(signing)
-            except JournalUnavailable:
-                pass
+        with self.reader_disk.in_use(), suppress(JournalUnavailable):
+            kept = self.reader.signer.sign(signing)
         counter, _ = self.reader.journal.last()
         fresh = counter > max(self.signed, default=0)
         assert fresh or kept is None, f"number {counter} was used before"

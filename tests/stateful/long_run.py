@@ -10,10 +10,10 @@ from pathlib import Path
 here = Path(__file__).resolve().parent
 sys.path[:0] = [str(here.parents[1]), str(here), *(str(here.parent / folder) for folder in ("token", "wire"))]
 
-from channel_machine import ChannelMachine
-from hypothesis.stateful import run_state_machine_as_test
-from link_machine import LinkMachine
-from stateful_settings import long
+from channel_machine import ChannelMachine  # noqa: E402
+from hypothesis.stateful import run_state_machine_as_test  # noqa: E402
+from link_machine import LinkMachine  # noqa: E402
+from stateful_settings import long  # noqa: E402
 
 ROUND = 500
 """Examples in one go; the next begins elsewhere."""
