@@ -80,7 +80,9 @@ def test_a_renewal_keeps_name_maker_and_day_of_pairing_and_ends_with_the_authori
 ) -> None:
     refusal(devices, pair(devices, reader))
     end = devices.authority.not_valid_after_utc
-    renewed = x509.load_der_x509_certificate(devices.renew(DEVICE, reader.request(), end - DAY))
+    issued = devices.renew(DEVICE, reader.request(), end - DAY)
+    assert devices.serving(issued) == DEVICE
+    renewed = x509.load_der_x509_certificate(issued)
     assert renewed.not_valid_after_utc == end
     assert renewed.not_valid_before_utc < renewed.not_valid_after_utc
     (row,) = devices.table()
