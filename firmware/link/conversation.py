@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from board.contracts import KeyStore
 from firmware.link.answers import CertificateStatus, LinkDown, PasscodeChecked, Prescription, Receipt, Settings
-from firmware.link.identity import IdentityRefused, check_issued, renew_from
-from firmware.link.journal import Journal, JournalDamaged, JournalUnavailable, Record
+from firmware.link.identity import IdentityRefused
+from firmware.link.journal import Journal, JournalDamaged, Record
+from firmware.link.outbox import Outbox, pending
+from firmware.link.renewal import Renewal
 from firmware.link.trust import bridge_named_in, paired_bridge, server_context
 from firmware.wire import messages
 from firmware.wire.channel import SESSION, Channel
@@ -22,11 +24,7 @@ if TYPE_CHECKING:
     from firmware.wire.frame import Codec
 
 RETRY_MS: Final = 1000
-"""Pause before a record is sent again to a terminal that could not take it, and before a disk is tried again."""
-AGE_MS: Final = 60_000
-"""How often running time is written down."""
-RENEW_AGAIN_MS: Final = 600_000
-"""Pause between two requests for the next identity, whatever became of the first."""
+"""Pause before a record is sent again to a terminal that could not take it."""
 
 _ANSWERS: dict[int, tuple[int, Callable[[bytes], Any]]] = {
     messages.OPEN_VISIT: (messages.NONCE, messages.unpack_nonce),
@@ -88,7 +86,8 @@ class Conversation:
         Raises ValueError for a reader that is not paired.
         """
         self._keys = keys
-        self._journal = journal
+        self._outbox = Outbox(journal, on_event)
+        self._renewal = Renewal(keys, journal, on_event)
         self._codec = codec
         self._urandom = urandom
         self._on_event = on_event
@@ -97,7 +96,7 @@ class Conversation:
         self.met: Met | None = None
         self.first_met = pending()
         """Done once the terminal has given its settings."""
-        self.damaged = pending()
+        self.damaged = self._outbox.damaged
         """Ends in JournalDamaged, should that be found."""
         self._down_for = ""
         self._number = 0
@@ -105,13 +104,8 @@ class Conversation:
         self._questions: dict[int, Question] = {}
         self._awaited: dict[bytes, Future[Any]] = {}  # token id -> its receipt
         self._delivery: tuple[int, Record] | None = None  # number of the question, and what it delivers
-        self._erase: int | None = None  # number of the record that has its receipt
         self._deliver_at: int | None = None  # None: as soon as there is a record
-        self._journal_works = True
-        self._renewal: tuple[int, bytes] | None = None  # number of the question, and the request in it
-        self._renew_at = 0
-        self._aged_at: int | None = None
-        self._age_at = 0
+        self._renewing: int | None = None  # number of the question
         self._adopt()
 
     def start(self, now: int) -> None:
@@ -131,12 +125,13 @@ class Conversation:
     def tick(self, now: int) -> None:
         """To be called at `due` at the latest, and after `ask`, and when there is a new record."""
         self._follow(self._line.tick(now), now)
-        self._age(now)
+        for cti in self._outbox.age(now):
+            self._wiped(cti)
         self._go_on(now)
 
     def due(self) -> int | None:
         """When `tick` must be called next."""
-        times = (self._line.due(), self._age_at, self._deliver_at if self.up else None)
+        times = (self._line.due(), self._outbox.age_due(), self._deliver_at if self.up else None)
         return min(at for at in times if at is not None)
 
     def output(self) -> bytes:
@@ -165,9 +160,7 @@ class Conversation:
         identity = self._keys.local()
         if identity is None:
             raise ValueError("this reader is not paired")
-        self._authority = identity.chain()[-1]
         self._bridge = paired_bridge(identity)
-        self._renew_from = renew_from(identity.chain()[0])
         tls = server_context(identity)
         self._line = SecureChannel(
             Channel(False, self._urandom, SESSION, self._codec),
@@ -232,7 +225,7 @@ class Conversation:
         self.up = True
         self._down_for = ""
         self._asked.clear()
-        self._delivery = self._deliver_at = self._renewal = None
+        self._delivery = self._deliver_at = self._renewing = None
         for question in self._questions.values():
             question.sent = False
         self._on_event("link_up", bridge=self._bridge)
@@ -243,8 +236,7 @@ class Conversation:
         if asked == messages.DELIVER:
             self._deliver_at = now + RETRY_MS
         elif asked == messages.RENEW:
-            self._renewal = None
-            self._on_event("renewal_failed", reason="the terminal cannot")
+            self._renewal.failed("the terminal cannot")
         elif question := self._questions.pop(number, None):
             question.answer.set_exception(LinkDown("the terminal cannot answer"))
 
@@ -258,7 +250,7 @@ class Conversation:
                 self._send(number, question.kind, question.body, now)
         if self._deliver_at is None or now >= self._deliver_at:
             self._deliver(now)
-        if now >= self._renew_at and not self._questions and self._delivery is None and self._deliver_at is None:
+        if not self._questions and self._delivery is None and self._deliver_at is None:
             self._renew(now)
 
     def _send(self, number: int, kind: int, body: bytes, now: int) -> None:
@@ -268,18 +260,9 @@ class Conversation:
     def _deliver(self, now: int) -> None:
         """The oldest record, for the first time or again."""
         if self._delivery is None:
-            try:
-                if self._erase is not None:
-                    self._journal.delivered(self._erase)
-                    self._erase = None
-                record = self._journal.oldest()
-            except (JournalUnavailable, JournalDamaged) as error:
-                self._journal_failed(error)
-                self._deliver_at = now + RETRY_MS
-                return
-            self._journal_works_again()
+            record = self._outbox.next(now)
             if record is None:
-                self._deliver_at = None
+                self._deliver_at = self._outbox.retry_at
                 return
             self._number += 1
             self._delivery = self._number, record
@@ -297,84 +280,38 @@ class Conversation:
         self._on_event("token_receipt", cti=record.cti.hex(), accepted=receipt.accepted, refusal=receipt.refusal)
         if waiting := self._awaited.pop(record.cti, None):
             waiting.set_result(receipt)
-        self._erase = record.counter  # the next thing the journal is asked, as often as it takes
+        self._outbox.delivered(record)
 
-    def _age(self, now: int) -> None:
-        if self._aged_at is None:
-            self._aged_at = now
-        elif now >= self._age_at:
-            seconds = (now - self._aged_at) // 1000
-            try:
-                expired = self._journal.age(seconds)
-            except (JournalUnavailable, JournalDamaged) as error:
-                self._journal_failed(error)
-            else:
-                self._journal_works_again()
-                self._aged_at += seconds * 1000
-                self._wiped(expired)
-        else:
-            return
-        self._age_at = now + AGE_MS
-
-    def _wiped(self, ctis: list[bytes]) -> None:
-        for cti in ctis:
-            self._on_event("record_expired", cti=cti.hex())
-            if self._delivery is not None and self._delivery[1].cti == cti:
-                self._delivery = self._deliver_at = None
-            if waiting := self._awaited.pop(cti, None):
-                waiting.set_exception(LinkDown("the terminal did not take it in a week"))
+    def _wiped(self, cti: bytes) -> None:
+        if self._delivery is not None and self._delivery[1].cti == cti:
+            self._delivery = self._deliver_at = None
+        if waiting := self._awaited.pop(cti, None):
+            waiting.set_exception(LinkDown("the terminal did not take it in a week"))
 
     def _renew(self, now: int) -> None:
-        """Ask for the next identity, where it is time and nothing else is going on."""
-        if self.met is None or self.met.time(now) < self._renew_from:
+        """Ask for the next identity, where it is time; nobody is being served."""
+        if self.met is None or not self._renewal.due(now, self.met.time(now)):
             return
-        self._renew_at = now + RENEW_AGAIN_MS
-        try:
-            request = self._keys.request()
-        except OSError as error:
-            self._on_event("renewal_failed", reason=f"the key cannot be kept: {error.strerror}")
-            return
-        self._number += 1
-        self._renewal = self._number, request
-        self._send(self._number, messages.RENEW, request, now)
+        request = self._renewal.request(now)
+        if request is not None:
+            self._number += 1
+            self._renewing = self._number
+            self._send(self._number, messages.RENEW, request, now)
 
     def _take_identity(self, number: int, certificate: bytes, now: int) -> None:
-        if self._renewal is None or self._renewal[0] != number:
+        if self._renewing != number:
             return
-        request = self._renewal[1]
-        self._renewal = None
+        self._renewing = None
         try:
-            check_issued(certificate, self._authority, request)
+            taken = self._renewal.take(certificate)
         except IdentityRefused as refused:
-            self._on_event("renewal_failed", reason=str(refused))
             raise Malformed(str(refused)) from refused
-        try:
-            with self._journal.turn():
-                if self._journal.undelivered():
-                    self._on_event("renewal_failed", reason="a visit came between")  # its token names the old identity
-                    return
-                self._keys.install(certificate, self._authority)
         except JournalDamaged as damaged:
-            self._journal_failed(damaged)
-        except (JournalUnavailable, OSError) as error:
-            self._on_event("renewal_failed", reason=f"it cannot be kept: {error}")
-        else:
-            self._on_event("identity_renewed")
+            self._outbox.failed(damaged)
+            return
+        if taken:
             self._adopt()
             self.gone("renewed", now)
-
-    def _journal_failed(self, error: JournalUnavailable | JournalDamaged) -> None:
-        if isinstance(error, JournalDamaged):
-            if not self.damaged.done():
-                self.damaged.set_exception(error)
-        elif self._journal_works:
-            self._journal_works = False
-            self._on_event("journal_unavailable", reason=error.reason)
-
-    def _journal_works_again(self) -> None:
-        if not self._journal_works:
-            self._journal_works = True
-            self._on_event("journal_available")
 
     def _fell(self, reason: str) -> None:
         """The connection is over; an unchanged reason is told once."""
@@ -387,10 +324,3 @@ class Conversation:
 
 class _DemoMismatch(Exception):
     """A demo terminal and a reader that is none, or the other way round."""
-
-
-def pending() -> Future[Any]:
-    """A future that only its maker ends: one that waits for it may give up, never cancel it."""
-    future: Future[Any] = Future()
-    future.set_running_or_notify_cancel()
-    return future

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from session_world import NOW, World, made
 
-from firmware.link.conversation import AGE_MS
 from firmware.link.journal import KEPT_S
+from firmware.link.outbox import AGE_MS
 from firmware.wire import messages
 from firmware.wire.tls import Received
 

@@ -9,7 +9,7 @@ from link_bench import local
 from session_world import NOW, SERIAL, World, made
 from small_disk import limited
 
-from firmware.link.conversation import RENEW_AGAIN_MS
+from firmware.link.renewal import AGAIN_MS
 from firmware.wire import messages
 from firmware.wire.tls import Received
 from host_bridge.identity import create_bridge
@@ -109,7 +109,7 @@ def test_a_visit_that_is_signed_meanwhile_is_delivered_first_under_the_old_ident
     assert world.host.tokens == [token(1)] and world.host.certificates == [before]
     assert world.told("renewal_failed") == [{"reason": "a visit came between"}]
     world.host.lies[messages.RENEW] = issue(world)
-    world.until(lambda: bool(world.told("identity_renewed")), RENEW_AGAIN_MS + 70_000)
+    world.until(lambda: bool(world.told("identity_renewed")), AGAIN_MS + 70_000)
     assert in_use(world) != before
 
 
@@ -137,7 +137,7 @@ def test_an_identity_that_is_not_for_this_reader_is_not_taken(world: World, tmp_
 
 def test_a_terminal_that_cannot_issue_is_asked_again_ten_minutes_later(world: World) -> None:
     world.host.lies[messages.RENEW] = lambda question: [(messages.ERROR, question.request, bytes([messages.CANNOT]))]
-    world.wait(RENEW_AGAIN_MS - 10_000)
+    world.wait(AGAIN_MS - 10_000)
     assert asked(world) == 1 and world.told("renewal_failed") == [{"reason": "the terminal cannot"}]
     world.wait(70_000)
     assert asked(world) == 2
@@ -146,7 +146,7 @@ def test_a_terminal_that_cannot_issue_is_asked_again_ten_minutes_later(world: Wo
 
 def test_a_terminal_that_lies_about_the_time_gets_one_request_in_ten_minutes(world: World) -> None:
     world.host.settings = world.host.settings_body(NOW + 3650 * DAY)
-    world.wait(RENEW_AGAIN_MS - 10_000)
+    world.wait(AGAIN_MS - 10_000)
     assert asked(world) == 1
 
 
@@ -176,4 +176,4 @@ def test_a_disk_that_takes_no_key_leaves_the_identity_as_it_is(world: World) -> 
         disk.refuse()
         world.wait(5000)
     assert world.reader.up and in_use(world) == before and len(world.told("renewal_failed")) == 1
-    world.until(lambda: bool(world.told("identity_renewed")), RENEW_AGAIN_MS + 70_000)
+    world.until(lambda: bool(world.told("identity_renewed")), AGAIN_MS + 70_000)

@@ -1,0 +1,94 @@
+"""The journal as the link uses it: the record to be delivered next, those that are too old, and a disk that fails."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Final
+
+from firmware.link.journal import Journal, JournalDamaged, JournalUnavailable, Record
+
+RETRY_MS: Final = 1000
+"""Pause before a disk that failed is tried again."""
+AGE_MS: Final = 60_000
+"""How often running time is written down."""
+
+
+class Outbox:
+    """Never raises for the disk: what fails is tried again, and told once.
+
+    `on_event` hears record_expired, journal_unavailable, journal_available.
+    """
+
+    def __init__(self, journal: Journal, on_event: Callable[..., None]) -> None:
+        self._journal = journal
+        self._on_event = on_event
+        self._works = True
+        self._erase: int | None = None  # number of the record that has its receipt
+        self._aged_at: int | None = None
+        self._age_at = 0
+        self.retry_at: int | None = None
+        """When to ask again, where the last `next` failed."""
+        self.damaged = pending()
+        """Ends in JournalDamaged, should that be found."""
+
+    def next(self, now: int) -> Record | None:
+        """The oldest record, or None: there is none, or it cannot be read before `retry_at`."""
+        try:
+            if self._erase is not None:
+                self._journal.delivered(self._erase)
+                self._erase = None
+            record = self._journal.oldest()
+        except (JournalUnavailable, JournalDamaged) as error:
+            self.failed(error)
+            self.retry_at = now + RETRY_MS
+            return None
+        self._works_again()
+        self.retry_at = None
+        return record
+
+    def delivered(self, record: Record) -> None:
+        """This one has its receipt: it is erased before the next one is given, as often as that takes."""
+        self._erase = record.counter
+
+    def age(self, now: int) -> list[bytes]:
+        """To be called at `age_due` at the latest; the token ids of records that were wiped for their age."""
+        if self._aged_at is None:
+            self._aged_at, self._age_at = now, now + AGE_MS
+        if now < self._age_at:
+            return []
+        self._age_at = now + AGE_MS
+        seconds = (now - self._aged_at) // 1000
+        try:
+            expired = self._journal.age(seconds)
+        except (JournalUnavailable, JournalDamaged) as error:
+            self.failed(error)
+            return []
+        self._works_again()
+        self._aged_at += seconds * 1000
+        for cti in expired:
+            self._on_event("record_expired", cti=cti.hex())
+        return expired
+
+    def age_due(self) -> int:
+        """When `age` must be called next."""
+        return self._age_at
+
+    def failed(self, error: JournalUnavailable | JournalDamaged) -> None:
+        """Tell it, once."""
+        if isinstance(error, JournalDamaged):
+            if not self.damaged.done():
+                self.damaged.set_exception(error)
+        elif self._works:
+            self._works = False
+            self._on_event("journal_unavailable", reason=error.reason)
+
+    def _works_again(self) -> None:
+        if not self._works:
+            self._works = True
+            self._on_event("journal_available")
+
+
+def pending() -> Future[Any]:
+    """A future that only its maker ends: one that waits for it may give up, never cancel it."""
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+    return future
