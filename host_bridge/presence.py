@@ -35,6 +35,10 @@ class Presence:
         if any(not frame.from_host for frame in self._deframer.feed(data)):
             self._frame_at = now
 
+    def served(self, now: int) -> None:
+        """A reader has a session: nothing of what it sends need be looked at."""
+        self._frame_at = now
+
     def verdict(self, now: int) -> str:
         """NO_ANSWER, FOREIGN_DEVICE, or "" while it is too early to tell or a reader is there."""
         if now - self._frame_at < PATIENCE_MS:

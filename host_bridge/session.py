@@ -92,7 +92,10 @@ class Session:
 
     def feed(self, data: bytes, now: int) -> None:
         """Bytes from the line."""
-        self._presence.heard(data, now)
+        if self._asker is None:
+            self._presence.heard(data, now)
+        else:
+            self._presence.served(now)
         self._follow(self._line.feed(data, now), now)
 
     def tick(self, now: int) -> None:
