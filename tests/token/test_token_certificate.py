@@ -67,7 +67,7 @@ def test_a_serial_number_below_zero_is_a_value_error() -> None:
     for number in (0, 1, 127):
         changed = der.replace(serial + b"\x01", serial + bytes((number,)))
         assert load_certificate(changed).serial_number == number
-    with pytest.raises(ValueError, match="negative"):
+    with pytest.raises(ValueError, match=r"^a certificate whose serial number is negative$"):
         load_certificate(der.replace(serial + b"\x01", serial + b"\xff"))
 
 

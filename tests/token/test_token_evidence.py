@@ -109,7 +109,7 @@ def test_the_binding_is_a_hash_of_hashes() -> None:
     answers = bytes.fromhex("83" + "64" + b"face".hex() + "50" + CTI.hex() + "a101f5")
     pieces = (b"urn:face-card-reader:card-evidence:1", BRIDGE_ID, NONCE, answers)
     hashes = b"".join(hashlib.sha256(piece).digest() for piece in pieces)
-    assert hashlib.sha256(hashes).digest() == BOUND
+    assert binding(BRIDGE_ID, NONCE, CTI, {1: True}, Method.FACE) == hashlib.sha256(hashes).digest()
 
 
 def test_genuine_card_is_believed_by_face_and_by_pin(world: World, face: FaceEvidence) -> None:
