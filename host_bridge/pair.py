@@ -145,7 +145,7 @@ class _Run:
             self._flush()
             while time.monotonic() < until:
                 self._turn()
-        except PortLost:
+        except (PortLost, KeyboardInterrupt):
             pass
 
 

@@ -53,7 +53,7 @@ _LIST: Final = (
     " / get it (a CRL in PEM) from the reader's maker and put it at {file}"
 )
 _STOLEN: Final = "このリーダーは使わず、製造元に連絡してください / do not use this reader; ask its maker"
-_REFUSED: Final = {
+REFUSALS: Final = {
     Why.MALFORMED: ("リーダーのデータが読めません / what the reader sent cannot be read", _AGAIN),
     Why.MAKER_CHAIN: ("製造元の証明書がつながりません / the maker's certificates do not hold together", _STOLEN),
     Why.MAKER_UNKNOWN: (
@@ -128,7 +128,7 @@ def refused(why: PairingRefused | None, device: str) -> str:
     """What has happened, then what to do."""
     if why is None:
         why = PairingRefused(Why.STOPPED)
-    said, then = _REFUSED[why.why]
+    said, then = REFUSALS[why.why]
     facts = {"device": device, **why.facts}
     return f"登録していません / not paired: {said.format(**facts)}\n  → {then.format(**facts)}"
 

@@ -14,7 +14,7 @@ from firmware.wire.enrolment import HAND_MS, STEP_MS
 from host_bridge.devices import LOCAL_IDENTITY_LIFE, NotServed
 from host_bridge.pairing import ALREADY_PAIRED, TYPINGS, Phase
 from host_bridge.pairing_refused import Why
-from host_bridge.pairing_words import obstacle, refused
+from host_bridge.pairing_words import REFUSALS, obstacle, refused
 from host_bridge.presence import FOREIGN_DEVICE, NO_ANSWER
 
 
@@ -259,9 +259,7 @@ def test_a_port_without_anybody_with_another_device_and_with_a_paired_reader_are
 
 
 def test_every_reason_has_its_words() -> None:
-    from host_bridge import pairing_words
-
-    assert set(pairing_words._REFUSED) == set(Why)
+    assert set(REFUSALS) == set(Why)
     assert all(len(why.encode()) <= enrolment.MAX_REASON for why in Why)
 
 
