@@ -97,8 +97,9 @@ def test_five_wrong_passcodes_lock_it_for_five_minutes_whatever_the_clock_says(b
     bridge.monotonic += LOCKED_S - 1
     assert check("4649") == Checked(Verdict.LOCKED, 0)
     bridge.monotonic += 1
+    assert check("0000") == Checked(Verdict.WRONG, TRIES - 1)
     assert check("4649") == Checked(Verdict.RIGHT, TRIES)
-    assert [event["verdict"] for event in bridge.events("passcode_checked")][-3:] == ["locked", "locked", "right"]
+    assert [event["verdict"] for event in bridge.events("passcode_checked")][-3:] == ["locked", "wrong", "right"]
 
 
 def test_a_right_passcode_forgives_the_wrong_ones_before_it(bridge: Bridge) -> None:

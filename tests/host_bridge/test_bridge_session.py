@@ -177,8 +177,10 @@ def test_a_question_is_acknowledged_before_it_is_answered(world: SessionWorld) -
 
 def test_a_question_of_a_lost_connection_is_answered_to_nobody(world: SessionWorld) -> None:
     world.connected()
+    world.pass_time(100)
     world.reader.line.send(messages.OPEN_VISIT, 7, b"", world.now)
     world.session.feed(world.reader.line.output(), world.now)
+    assert world.session.due() == 0
     world.session.fell("port_gone")
     world.session.start(world.now)
     world.pass_time(3000)
