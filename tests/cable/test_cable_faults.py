@@ -192,8 +192,9 @@ async def test_what_a_stall_holds_is_lost_in_an_unplug_which_is_counted_once(end
         await ends.cable.unplug()
     await ends.cable.plug()
     ends.open()
+    await ends.cable.fault("stall", "terminal", ms=10)
     assert await arrived(ends, "terminal") == SENT
-    assert await ends.faults() == {"stall": 1, "unplug": 1}
+    assert await ends.faults() == {"stall": 2, "unplug": 1}
 
 
 async def test_the_same_seed_hits_the_same_bytes(tmp_path: Path) -> None:

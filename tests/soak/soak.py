@@ -30,6 +30,8 @@ from soak_schedule import KINDS, schedule
 LANES = 4
 """Side by side, on two processor cores: a lane mostly waits, for a program to start or a connection to come back."""
 PROGRESS_S = 2.0
+TOLD_FAULTS = 50
+"""Of each lane, in words; the last line counts them all."""
 STUCK_S = 120.0
 """Nothing took effect, and nothing was stored, for so long: something hangs."""
 
@@ -120,7 +122,7 @@ async def main() -> int:
         return 1
     counted = [count(lane.folder) for lane in lanes]
     for lane, found in zip(lanes, counted, strict=True):
-        for fault in found.faults():
+        for fault in found.faults()[:TOLD_FAULTS]:
             print(f"soak: {lane.folder}: {fault}", file=sys.stderr)
     struck = sum((lane.struck for lane in lanes), Counter[str]())
     print(json.dumps(outcome(counted, struck, options.seed)), flush=True)

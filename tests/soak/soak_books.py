@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,11 @@ def count(folder: Path) -> Counted:
     for _, device, counter in rows:
         counters[device][counter] += 1
     for device, used in counters.items():  # a renewed identity goes on counting
-        missing = sorted(set(range(1, max(used) + 1)) - used.keys())
-        counted.gaps += [f"no token of {device} has counter {one}" for one in missing]
+        counted.gaps += [
+            f"no token of {device} has counters {one + 1} to {following - 1}"
+            for one, following in pairwise(sorted({0, *used}))
+            if following != one + 1
+        ]
         counted.duplicates += [
             f"{times} tokens of {device} have counter {one}" for one, times in used.items() if times > 1
         ]

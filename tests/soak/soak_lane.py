@@ -16,7 +16,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -27,7 +27,7 @@ from soak_clock import WallClock
 from soak_disk import Disk
 from soak_ears import VISIT_EVENTS, Ears, write_failed
 from soak_process import Keeper
-from soak_schedule import Schedule
+from soak_schedule import HARSH_KINDS, Schedule
 
 from board.demo.cable import Cable
 
@@ -40,10 +40,13 @@ FORGE_EVERY = 12
 STRIKE_S = 5.0
 """Longest wait for a fault to take effect; it is tried again then."""
 DRAIN_S = 120.0
+MOMENT_S = 1.5
+"""Longest wait for such a moment."""
+FILE, ANY_TIME = "file handed over", "any time"
 BURST = 6
 """Most faults in a row; then there is a pause."""
-PAUSE_S = (0.5, 4.0)
-LINE_PAUSE_S = (0.0, 0.6)
+PAUSE_S = (0.5, 3.0)
+LINE_PAUSE_S = (0.0, 0.4)
 AFTER_FULL_S = 5.0
 """A program that ends by itself so soon after its disk was full may have met that."""
 _DISK_MB = {"reader": 16, "bridge": 128}
@@ -73,6 +76,7 @@ class Lane:
             "reader": Keeper(folder / "reader.log", partial(self._heard, "reader"), reader, {}),
             "bridge": Keeper(folder / "bridge.log", partial(self._heard, "bridge"), bridge, self._clock.environment),
         }
+        self._face = folder / "bridge" / "face"
         self._taken: list[str] = []
         self._notes: dict[str, str] = {}
         self._reader_kills = 0
@@ -109,15 +113,21 @@ class Lane:
             "clock_jump": self._jump_clock,
         }
         burst = 0
-        for kind in kinds:
+        for number, kind in enumerate(kinds):
             if not burst:
                 burst = self._dice.randint(1, BURST)
                 await asyncio.sleep(self._dice.uniform(*(PAUSE_S if kind in harsh else LINE_PAUSE_S)))
             burst -= 1
+            while kind not in harsh and number / len(kinds) > self._harsh_share():
+                await asyncio.sleep(LINE_PAUSE_S[1] / 2)  # the two lists last as long as each other
             strike = harsh.get(kind) or partial(self._disturb, kind)
             while not await strike():
                 pass
             self.struck[kind] += 1
+
+    def _harsh_share(self) -> float:
+        """How far the harsh faults have come, the next one included."""
+        return (1 + sum(self.struck[kind] for kind in HARSH_KINDS)) / len(self.faults.harsh)
 
     async def _disturb(self, kind: str) -> bool:
         """A fault of the line, somewhere in the next bytes of either direction."""
@@ -150,20 +160,30 @@ class Lane:
         return int((await self._cable.status())["faults"].get(kind, 0))
 
     async def _kill(self, side: str) -> bool:
-        """Right after some event of a visit, or at any time."""
+        """Right after some event of a visit or the handing over of a file, or at any time."""
         dice = self._dice
-        if dice.random() < 0.7:
-            moment = dice.choice(sorted(VISIT_EVENTS))
-            await self._ears.until(lambda _, event, __: event == moment, 1.5)
-            await asyncio.sleep(dice.choice((0, dice.uniform(0, 0.01))))
-        else:
+        moment = dice.choice((*sorted(VISIT_EVENTS), FILE, ANY_TIME, ANY_TIME))
+        if moment == FILE:
+            await self._file_appears()
+        elif moment == ANY_TIME:
             await asyncio.sleep(dice.uniform(0, 0.4))
+        else:
+            await self._ears.until(lambda _, event, __: event == moment, MOMENT_S)
+            await asyncio.sleep(dice.choice((0, dice.uniform(0, 0.01), dice.uniform(0, 0.05))))
         if side == "reader":
             self._reader_kills += 1
             if self._reader_kills % FORGE_EVERY == 1:
                 forger = [sys.executable, str(HERE / "soak_forger.py"), str(self.folder)]
                 self._keepers[side].before_start.append(forger)
         return await self._keepers[side].kill()
+
+    async def _file_appears(self) -> None:
+        """The bridge has handed a file over, and not yet remembered that it has."""
+        before = set(os.listdir(self._face)) if self._face.exists() else set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MOMENT_S):
+                while not self._face.exists() or not set(os.listdir(self._face)) - before:
+                    await asyncio.sleep(0.001)
 
     async def _fill_disk(self) -> bool:
         """Almost or altogether, until a write of that side has failed, and a while longer."""
@@ -225,7 +245,7 @@ class Lane:
             taking.cancel()
 
     def _take_files(self) -> None:
-        for file in (self.folder / "bridge" / "face").glob("*"):
+        for file in self._face.glob("*"):
             note = self.folder / "bridge" / "index" / f"{file.name}.json"
             self._notes[file.name] = json.loads(note.read_text())["visit"]
             self._taken.append(file.name)

@@ -78,7 +78,7 @@ def test_a_row_that_is_gone_is_a_loss(lane: Path) -> None:
 
 def test_a_row_gone_from_the_middle_is_a_gap_too(lane: Path) -> None:
     change(lane, "DELETE FROM token WHERE counter = 1")
-    assert count(lane).gaps == ["no token of SOAK-0001 has counter 1"]
+    assert count(lane).gaps == ["no token of SOAK-0001 has counters 1 to 1"]
 
 
 def test_a_counter_used_twice_is_a_duplicate(lane: Path) -> None:
