@@ -15,6 +15,7 @@ from window_rig import PATIENCE_S, TOKEN, Served, log, served
 from firmware.policy import Facility, FacilityKind, consents_for, japanese_day
 from firmware.token.claims import Method
 from host_bridge.eligibility import CertificateStatus, Qualification, QualificationValidity
+from host_bridge.link_state import STATES, UP, WAITING
 from host_bridge.refused import Ground
 from host_bridge.visits import Inquiry, Todo
 
@@ -254,7 +255,7 @@ def test_every_code_has_words_in_both_languages(bridge: Bridge, browser: Browser
     assert places["ja"] == places["en"]
 
 
-NOTICES = ("journal", "eligibility", "folder", "clock", "unplugged", "unpaired", "silent", "gone")
+NOTICES = {"journal", "eligibility", "folder", "clock", "gone"} | STATES - {UP, WAITING}
 REFUSED_ONLY = {Todo.PLACE_CARD_AGAIN, Todo.CALL_TECHNICIAN}
 
 
@@ -289,3 +290,6 @@ def test_nothing_overflows_and_every_text_has_contrast(bridge: Bridge, browser: 
                 page.get_by_role("option").nth(row).click()
                 found = page.evaluate(MEASURE)
                 assert found == {"overflowing": [], "faint": []}, json.dumps(found, ensure_ascii=False)
+        log(bridge, "link_down", device=None, reason="unpaired")  # the longest notice
+        expect(page.get_by_text("kiosk-bridge pair")).to_be_visible()
+        assert page.evaluate(MEASURE) == {"overflowing": [], "faint": []}
