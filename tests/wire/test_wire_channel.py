@@ -526,3 +526,32 @@ def test_a_piece_older_than_the_one_before_is_ignored() -> None:
     world.carry()
     world.deliver(world.host, oldest)
     assert world.to_reader == []
+
+
+def test_a_tick_before_its_time_does_nothing() -> None:
+    world = World()
+    world.to_reader.clear()
+    assert world.host.channel.tick(world.now) == []
+    assert world.host.channel.output() == b""
+    world = connected()
+    for at in (world.now, world.now + 10, world.now + KEEPALIVE_MS - 1):
+        for end in (world.host, world.reader):
+            assert end.channel.tick(at) == []
+            assert end.channel.output() == b""
+    assert world.reader.channel.tick(world.now + SILENCE_MS - 1) == []
+    world.send(world.reader, b"question")
+    world.to_host.clear()
+    assert world.reader.channel.tick(world.now + RETRY_MS - 1) == []
+    assert world.reader.channel.output() == b""
+
+
+def test_a_sign_of_life_that_is_lost_is_repeated_and_acknowledged_once() -> None:
+    world = connected()
+    world.wait(KEEPALIVE_MS)
+    (first,) = frames(world.to_reader)
+    assert world.host.channel.due() == world.now + RETRY_MS
+    world.wait(RETRY_MS)
+    (again,) = frames(list(world.to_reader))
+    assert (again.sequence, again.payload) == (first.sequence, b"")
+    world.carry()
+    assert world.host.channel.due() == world.now + KEEPALIVE_MS
