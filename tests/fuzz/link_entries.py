@@ -260,7 +260,13 @@ SEEDS: Final[dict[str, list[bytes]]] = {
     "request": [seeds.REQUEST],
     "evidence": seeds.EVIDENCE,
     "record": [b"\x00\x05token\x00\x08evidence", seeds.RECORD],
-    "message": [messages.pack(kind, kind, body) for kind, body in seeds.BODIES.items()],
-    "enrolment": [messages.pack(kind, 0, body, enrolment.CAPS) for kind, body in seeds.STEPS.items()],
+    "message": [
+        *(messages.pack(kind, kind, body) for kind, body in seeds.BODIES.items()),
+        *(messages.pack(kind, 0, b"") for kind in messages.CAPS),
+    ],
+    "enrolment": [
+        *(messages.pack(kind, 0, body, enrolment.CAPS) for kind, body in seeds.STEPS.items()),
+        *(messages.pack(kind, 0, b"", enrolment.CAPS) for kind in enrolment.CAPS),
+    ],
     "frame": seeds.LINES,
 }

@@ -1,7 +1,8 @@
-"""Changes that leave whole what stands before the code to be reached: checksums of frames, lengths in DER."""
+"""Changes that leave whole what stands before the code to be reached: checksums, lengths in DER and of messages."""
 
 import binascii
 import random
+import struct
 from collections.abc import Callable
 from typing import Final
 
@@ -14,6 +15,8 @@ Mutate = Callable[[bytes, int], bytes]
 
 _COBS = codec()
 _CRC_SIZE = 4
+_HEADER = struct.Struct(">BIH")
+"""Of a message: kind, request id, length of its body."""
 _CONSTRUCTED = 0x20
 
 
@@ -56,6 +59,20 @@ def der_object(encoded: bytes, mutate: Mutate, longest: int, seed: int) -> bytes
     return _written(tree)
 
 
+def message(stream: bytes, mutate: Mutate, longest: int, seed: int) -> bytes:
+    """Messages in a row with one's body changed, its length right."""
+    starts, at = [], 0
+    while at + _HEADER.size <= len(stream):
+        starts.append(at)
+        at += _HEADER.size + _HEADER.unpack_from(stream, at)[2]
+    if not starts:
+        return mutate(stream, longest)
+    at = starts[seed % len(starts)]
+    kind, request, size = _HEADER.unpack_from(stream, at)
+    body = mutate(stream[at + _HEADER.size :][:size], longest)[:0xFFFF]
+    return stream[:at] + _HEADER.pack(kind, request, len(body)) + body + stream[at + _HEADER.size + size :]
+
+
 _Tree = list[tuple[int, "bytes | _Tree"]]
 
 
@@ -93,5 +110,7 @@ MUTATORS: Final[dict[str, Callable[[bytes, Mutate, int, int], bytes]]] = {
     "frame": frame,
     "certificate": der_object,
     "request": der_object,
+    "message": message,
+    "enrolment": message,
 }
 """Input, how to change bytes, longest result, random number -> the next input."""

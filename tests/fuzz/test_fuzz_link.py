@@ -51,11 +51,12 @@ def test_what_was_changed_on_the_way_is_refused_or_read_within_its_memory(entry:
     mutate = changes(dice)
     for seed in SEEDS[entry]:
         ENTRIES[entry](seed)
-    for _ in range(2000):
+    mutator = MUTATORS.get(entry)
+    for _ in range(1000):
         data = dice.choice(SEEDS[entry])
         for _ in range(dice.randrange(1, 4)):
-            mutator = MUTATORS.get(entry)
-            data = mutate(data, LONGEST) if mutator is None else mutator(data, mutate, LONGEST, dice.getrandbits(32))
+            mended = mutator is not None and dice.randrange(4)
+            data = mutator(data, mutate, LONGEST, dice.getrandbits(32)) if mended else mutate(data, LONGEST)
         ENTRIES[entry](data)
         ENTRIES[entry](dice.randbytes(dice.randrange(64)))
 
