@@ -177,14 +177,30 @@ def test_a_deleted_journal_on_a_full_disk_acknowledges_nothing(disk: SmallDisk, 
     bridge.journal.close()
 
 
-def test_what_a_crash_left_saved_is_put_back_at_the_next_start(bridge: Bridge) -> None:
-    delivery = bridge.visit()
-    assert bridge.deliver(delivery) is None
+def test_what_a_crash_left_saved_is_put_back_without_the_log_of_the_file_that_was_deleted(bridge: Bridge) -> None:
+    first, second = numbered(bridge, 1), numbered(bridge, 2)
+    assert bridge.deliver(first) is None
+    log = (bridge.folder / "journal.db-wal").read_bytes()
+    assert bridge.deliver(second) is None
     bridge.journal.close()
     (bridge.folder / "journal.db").rename(bridge.folder / "journal.db.saved")
-    (bridge.folder / "journal.db-wal").write_bytes(b"of the file that was deleted")
+    (bridge.folder / "journal.db-wal").write_bytes(log)
     bridge.open()
-    assert [errand.cti for errand in bridge.journal.errands()] == [delivery.cti]
+    assert [errand.cti for errand in bridge.journal.errands()] == [first.cti, second.cti]
+
+
+def test_a_running_bridge_never_begins_a_new_journal(bridge: Bridge) -> None:
+    """Or it would refuse for good what the lost one had promised a nonce to."""
+    delivery = bridge.visit()
+    with no_file_grows():
+        assert_refuses(bridge, delivery)
+    for file in bridge.folder.glob("journal.db*"):
+        file.rename(file.with_name(f"away-{file.name}"))
+    assert_refuses(bridge, delivery)
+    assert list(bridge.folder.glob("journal.db*")) == []
+    for file in bridge.folder.glob("away-*"):
+        file.rename(file.with_name(file.name.removeprefix("away-")))
+    assert bridge.deliver(delivery) is None
 
 
 def test_a_journal_replaced_under_a_running_bridge_acknowledges_nothing_and_then_counts_as_it_is(
