@@ -38,6 +38,9 @@ APART_MS: Final = 2000
 clock, or the terminal slept."""
 HANDSHAKE_MS: Final = 10_000
 """A reader that opens a connection and gets no further is given up after this long."""
+MOST_QUESTIONS: Final = 64
+"""Waiting for the desk. A visit has a few at a time: a reader with more does not wait for answers, and would fill the
+terminal's memory."""
 
 REOPEN_S: Final = 0.1
 """Pause before a port that is absent is tried again."""
@@ -145,6 +148,10 @@ class Session:
                     return
             elif event.kind == messages.DONE and event.request == 0:
                 self._settled()
+            elif len(self._questions) >= MOST_QUESTIONS:
+                self._line.refuse(now)
+                self.fell("too_many_questions")
+                return
             else:
                 self._questions.append(event)
 

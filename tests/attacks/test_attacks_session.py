@@ -1,5 +1,6 @@
 """Who may talk to whom: ends of the link that are not what they should be, each beside the genuine pair."""
 
+import json
 import os
 import ssl
 from collections.abc import Callable
@@ -319,3 +320,35 @@ def test_renewal_in_another_devices_name_is_refused(scene: Scene) -> None:
     assert sorted(file.name for file in folder.glob("*.next.pem")) == ["READER-0001.next.pem", "READER-0002.next.pem"]
     issued = x509.load_pem_x509_certificates((folder / "READER-0002.next.pem").read_bytes())[0]
     assert issued.public_bytes(DER) == other.chain[0]  # its first, from its pairing: nothing new
+
+
+@pytest.mark.parametrize(("count", "answered"), [(40, True), (5000, False)])
+def test_a_reader_that_asks_without_end_is_put_out(scene: Scene, count: int, answered: bool) -> None:
+    """Paired, and gone wrong: what waits to be answered must not fill the terminal's memory."""
+    flood = as_reader(*local_files(scene.reader))
+    asked = [(messages.OPEN_VISIT, number, b"") for number in range(1, count + 1)]
+    flood.answers[messages.SETTINGS] = lambda settings: [(messages.DONE, 0, b""), *asked]
+    line = Line(scene.session(), flood)
+    line.run(1000)
+    assert len([one for one in flood.heard if one.kind == messages.NONCE]) == (count if answered else 0)
+    assert refused(scene) == ([] if answered else [("link_down", "too_many_questions")])
+    line.host.fell("port_gone")
+    serve(scene)
+
+
+def test_the_staff_passcode_is_guessed_five_times_over_all_connections_and_readers(scene: Scene) -> None:
+    """The lock outlives the session, and is the same for every reader."""
+    table = json.loads(scene.people.read_text())
+    scene.people.write_text(json.dumps({**table, "passcode": "2468"}))
+    verdicts = []
+    for number in range(7):
+        guesser = as_reader(*local_files(scene.reader if number % 2 else scene.pair(f"READER-1{number}")))
+        typed = messages.pack_passcode("2468" if number == 6 else f"000{number}")
+        guesser.answers[messages.SETTINGS] = lambda settings, typed=typed: [
+            (messages.DONE, 0, b""),
+            (messages.CHECK_PASSCODE, 1, typed),
+        ]
+        Line(scene.session(), guesser).run(500)
+        verdicts += [messages.unpack_verdict(one.body)[0] for one in guesser.heard if one.kind == messages.PASSCODE]
+    assert verdicts == [messages.PASSCODE_WRONG] * 4 + [messages.PASSCODE_LOCKED] * 3
+    assert scene.desk.check_passcode("READER-0001", "2468").verdict.name == "LOCKED"

@@ -31,7 +31,6 @@ class LinkMachine(RuleBasedStateMachine):
         self.rig = LinkRig(Path(self._folder.name))
         self.used: dict[bytes, list[bytes]] = {}  # nonce -> token ids that were signed over it
         self.clock_was_set = False
-        self.identities: set[bytes] = set()
         self.claims: dict[bytes, Claims] = {}
         self.tokens: dict[bytes, bytes] = {}
 
@@ -172,7 +171,6 @@ class LinkMachine(RuleBasedStateMachine):
         if (reader := self.rig.reader) is None:
             return
         assert not reader.conversation.damaged.done()
-        self.identities.add(reader.keys.local().chain()[0])  # type: ignore[union-attr]
         last, _ = reader.journal.last()
         assert last == max(self.rig.signed, default=0)
         oldest, count = reader.journal.oldest(), reader.journal.undelivered()
@@ -195,7 +193,7 @@ class LinkMachine(RuleBasedStateMachine):
         for row in rows:
             if row.cti not in self.claims:
                 claims = verify_token(row.token, self.rig.host.identity.bridge_id, row.nonce, row.chain[0])
-                assert row.chain[0] in self.identities and claims.cti == row.cti
+                assert row.chain[0] in self.rig.identities and claims.cti == row.cti
                 self.claims[row.cti], self.tokens[row.cti] = claims, row.token
             assert self.claims[row.cti].counter == numbers[row.cti]
             assert row.cti in self.used[row.nonce]

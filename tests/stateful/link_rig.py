@@ -234,6 +234,8 @@ class LinkRig:
         self.host: HostEnd | None = None
         self.signed: dict[int, bytes] = {}
         """Number -> token id of all that the reader has put into its journal."""
+        self.identities: set[bytes] = set()
+        """Certificates under which the reader has signed."""
         self.wiped: set[bytes] = set()
         """Token ids of records that were discarded when the reader was unpaired."""
         self.reader_heard = False
@@ -453,6 +455,9 @@ class LinkRig:
             evidence=evidence.encode(card.pin_evidence(bound)),
         )
         self.reader.conversation.expect(visit.cti, pending())
+        local = self.reader.keys.local()
+        assert local is not None
+        self.identities.add(local.chain()[0])
         kept = None
         with self.reader_disk.in_use(), suppress(JournalUnavailable):
             kept = self.reader.signer.sign(signing)
