@@ -33,7 +33,7 @@ PROGRESS_S = 2.0
 TOLD_FAULTS = 50
 """Of each lane, in words; the last line counts them all."""
 STUCK_S = 120.0
-"""Nothing took effect, and nothing was stored, for so long: something hangs."""
+"""No fault took effect, or no visit was stored, for so long: something hangs."""
 
 
 async def run(out: Path, faults: int, seed: int) -> list[Lane]:
@@ -46,25 +46,27 @@ async def run(out: Path, faults: int, seed: int) -> list[Lane]:
         lanes.append(Lane(out / f"lane{number}", library, schedule(share, dice), dice))
     async with asyncio.TaskGroup() as group:
         running = [group.create_task(lane.run()) for lane in lanes]
-        watching = group.create_task(_watch(lanes, out))
+        watching = group.create_task(_watch(lanes))
         await asyncio.wait(running)
         watching.cancel()
     return lanes
 
 
-async def _watch(lanes: list[Lane], out: Path) -> None:
+async def _watch(lanes: list[Lane]) -> None:
     """Tell how far it has come. Raises RuntimeError where it comes no further."""
-    began = moved_at = time.monotonic()
-    before = (-1, -1)
+    began = time.monotonic()
+    moved: dict[tuple[Lane, str], tuple[int, float]] = {}
     total = sum(len(lane.faults) for lane in lanes)
     while True:
         faults = sum(lane.struck.total() for lane in lanes)
         visits, stored = (sum(getattr(lane.books, what) for lane in lanes) for what in ("visits", "stored"))
         now = time.monotonic()
-        if (faults, stored) != before:
-            before, moved_at = (faults, stored), now
-        if now - moved_at > STUCK_S:
-            raise RuntimeError(f"no fault took effect for {STUCK_S:.0f} s; what was said lies in {out}/lane*/*.log")
+        for lane in lanes:
+            for what, number in (("fault", lane.struck.total()), ("visit", lane.books.stored)):
+                if lane.finished or number != moved.get((lane, what), (-1, 0.0))[0]:
+                    moved[lane, what] = number, now
+                elif now - moved[lane, what][1] > STUCK_S:
+                    raise RuntimeError(f"{lane.folder}: no {what} for {STUCK_S:.0f} s; what was said lies there: *.log")
         rate = faults / (now - began + 1e-9)
         left = f"{(total - faults) / rate / 60:.1f} min" if rate else "?"
         print(

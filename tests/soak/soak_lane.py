@@ -49,6 +49,7 @@ PAUSE_S = (0.5, 3.0)
 LINE_PAUSE_S = (0.0, 0.4)
 AFTER_FULL_S = 5.0
 """A program that ends by itself so soon after its disk was full may have met that."""
+DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _DISK_MB = {"reader": 16, "bridge": 128}
 
 
@@ -61,6 +62,7 @@ class Lane:
         self.faults = faults
         self.struck: Counter[str] = Counter()
         self.books = Books(folder)
+        self.finished = False
         self._dice = dice
         self._ears = Ears(self.books)
         self._disks = {side: Disk(folder / side, size) for side, size in _DISK_MB.items()}
@@ -95,11 +97,12 @@ class Lane:
                 await asyncio.gather(*(keeper.stop() for keeper in self._keepers.values()))
         self._keep_what_is_left()
         self.books.close()
+        self.finished = True
 
     def _heard(self, side: str, event: str, facts: dict[str, Any], at: float) -> None:
         if event == "ended" and at - self._full_at[side] > AFTER_FULL_S:
             self.books.tell("ended", at, side=side, why=f"status {facts['status']}")
-        elif event == "journal_damaged" or "CORRUPT" in str(facts.get("reason")):
+        elif event == "journal_damaged" or str(facts.get("reason")) in DAMAGED:
             self.books.tell("ended", at, side=side, why=f"{event}: {facts['reason']}")
         self._ears.heard(side, event, facts, at)
 
@@ -186,13 +189,15 @@ class Lane:
                     await asyncio.sleep(0.001)
 
     async def _fill_disk(self) -> bool:
-        """Almost or altogether, until a write of that side has failed, and a while longer."""
+        """Almost or altogether, until a write of that side has failed, and a while longer; it may die meanwhile."""
         side = self._dice.choice(("reader", "bridge"))
         disk = self._disks[side]
         self._full_at[side] = math.inf
         disk.fill(self._dice.choice((0, self._dice.randrange(64))))
         try:
             struck = await self._ears.until(write_failed(side), STRIKE_S)
+            if struck and self._dice.random() < 0.4:
+                await self._keepers[side].kill()
             if struck:
                 await asyncio.sleep(self._dice.uniform(0, 0.4))
         finally:
