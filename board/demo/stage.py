@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
@@ -14,7 +14,7 @@ from typing import BinaryIO, Generic, TypeVar
 from board.demo.cable import Cable
 from board.demo.cards import Cards, IssuedCards
 from board.demo.insured import write_people
-from board.demo.introduction import introduce, makers_of
+from board.demo.pair import pair
 from board.demo.program import Program, StageFault
 from board.sim.card.authority import Authority
 from board.sim.card.issue import issue_personas
@@ -22,8 +22,6 @@ from board.sim.card.tray import Tray
 from board.sim.dock import Dock
 from board.sim.keystore import make_device
 from board.sim.pcscd import PcscDaemon
-from firmware.link.keys import FileKeyStore
-from firmware.link.state import open_journal
 from host_bridge.identity import create_bridge
 
 SERIAL_NUMBER = "SIM-0001"
@@ -184,8 +182,7 @@ def make_world(folders: Folders, plan: Plan) -> None:
     identity = folders.reader / "identity"
     make_device(identity, SERIAL_NUMBER)
     bridge = create_bridge(folders.bridge / "identity")
-    with closing(open_journal(folders.reader, paired=False)) as journal:
-        introduce(FileKeyStore(identity), journal, bridge, makers_of(identity))
+    pair(bridge, folders.reader)
     write_people(folders.bridge / "people.json", folders.cards)
     settings = {
         "institution_code": INSTITUTION_CODE,
