@@ -110,3 +110,16 @@ def test_a_wrong_crc_is_no_frame() -> None:
     body = struct.pack(">BBIH", 1, frame.OPEN | 0x80, 1, 0)
     for crc in (0, binascii.crc32(body) ^ 1, binascii.crc32(body[1:])):
         assert decode(cobs.encode(body + struct.pack(">I", crc)), cobs) is None
+
+
+def test_the_longest_frame_may_arrive_in_any_two_pieces() -> None:
+    whole = Frame(frame.DATA, True, 0x11111111, 0x1111, b"\xff" * MAX_PAYLOAD).encode(cobs)
+    assert len(whole) == 1 + 1016 + 1
+    for cut in (1, 500, 1015, 1016, 1017):
+        deframer = Deframer(cobs)
+        assert deframer.feed(whole[:cut]) == []
+        assert len(deframer.feed(whole[cut:])) == 1
+
+
+def test_a_frame_whose_first_zero_is_lost_is_read_where_nothing_is_before_it() -> None:
+    assert len(feed(Frame(frame.ACK, True, 1).encode(cobs)[1:])) == 1
