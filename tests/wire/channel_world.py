@@ -4,6 +4,7 @@ from plain import Luck
 
 from firmware.wire import cobs
 from firmware.wire.channel import CONNECTED, LOST, RECEIVED, SESSION, Channel
+from firmware.wire.frame import Deframer, Frame
 
 STEP_MS = 10
 
@@ -141,3 +142,11 @@ def connected() -> World:
     assert world.host.connected
     assert world.reader.connected
     return world
+
+
+def frames(line: list[bytes]) -> list[Frame]:
+    """What lies on a line, which is then empty."""
+    deframer = Deframer(cobs)
+    found = [one for piece in line for one in deframer.feed(piece)]
+    line.clear()
+    return found
