@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from firmware.wire import cobs, frame
 from firmware.wire.frame import Frame
 
-RECOVERED_MS = 5_000
+RECOVERED_MS = 2_000
 """Once the line is sound, both ends are connected and say something new within so much time."""
 
 places = st.integers(0, 999)

@@ -12,14 +12,25 @@ from firmware.token.claims import FIRST, Claims
 from firmware.token.cose import verify_token
 from firmware.token.refusal import Refusal
 
-RECOVERED_MS = 5_000
+RECOVERED_MS = 3_000
 """Once faults stop, everything works and everything is delivered within so much time."""
 HOUR, DAY = 3600, 86400
-_BY_CLOCK = {Refusal.NONCE_EXPIRED, Refusal.NONCE_UNKNOWN, Refusal.DEVICE_CERTIFICATE_EXPIRED}
-"""Why an honest token may be refused where somebody has set the terminal's clock."""
+_BY_CLOCK = {
+    Refusal.NONCE_EXPIRED: 2 * DAY,
+    Refusal.NONCE_UNKNOWN: 21 * DAY,
+    Refusal.DEVICE_CERTIFICATE_EXPIRED: 40 * DAY,
+}
+"""Why an honest token may be refused where somebody has set the terminal's clock ahead by so much."""
 
 places = st.integers(0, 999)
 octets = st.integers(0, 255)
+room = st.sampled_from((None, None, 0, 1, 2, 3, 4, 5, 6, 8, 12, 16))
+"""Pages to which a file may grow; None: as it likes."""
+
+
+def limit_of(pages: int | None, otherwise: int | None) -> int | None:
+    """In bytes, and a bit more."""
+    return otherwise if pages is None else pages * 4096 + 100
 
 
 class LinkMachine(RuleBasedStateMachine):
@@ -30,7 +41,7 @@ class LinkMachine(RuleBasedStateMachine):
         self._folder = tempfile.TemporaryDirectory(prefix="link-", dir=FAST)
         self.rig = LinkRig(Path(self._folder.name))
         self.used: dict[bytes, list[bytes]] = {}  # nonce -> token ids that were signed over it
-        self.clock_was_set = False
+        self.clock_ahead = 0
         self.claims: dict[bytes, Claims] = {}
         self.tokens: dict[bytes, bytes] = {}
 
@@ -64,10 +75,12 @@ class LinkMachine(RuleBasedStateMachine):
         self.rig.identify(visits[which % len(visits)])
 
     @precondition(lambda self: self.fresh())
-    @rule(which=places)
-    def a_visit_is_signed(self, which: int) -> None:
-        visits = self.fresh()
+    @rule(which=places, pages=room)
+    def a_visit_is_signed(self, which: int, pages: int | None) -> None:
+        visits, disk = self.fresh(), self.rig.reader_disk
+        before, disk.limit = disk.limit, limit_of(pages, disk.limit)
         self._sign(visits[which % len(visits)])
+        disk.limit = before
 
     @precondition(lambda self: self.ready())
     @rule(which=places)
@@ -84,13 +97,55 @@ class LinkMachine(RuleBasedStateMachine):
         self.rig.sign(visit)
 
     @precondition(lambda self: self.rig.reader is not None and self.rig.host is not None)
-    @rule()
-    def a_whole_visit(self) -> None:
-        visit = self.rig.open_visit()
+    @rule(
+        pages=room,
+        early=st.sampled_from((None, None, "bridge", "cable")),
+        until=st.sampled_from(("signed", "stored", "delivered")),
+        then=st.sampled_from((None, "reader", "bridge", "cable")),
+    )
+    def a_whole_visit(self, pages: int | None, early: str | None, until: str, then: str | None) -> None:
+        """One fails `early`, before the patient is done; one when it has come so far; the bridge may have no room."""
+        visit, disk = self.rig.open_visit(), self.rig.host_disk
         self.rig.run(300)
-        if visit is not None and self.ready() and self.ready()[-1] is visit:
-            self._sign(visit)
+        if visit is None or visit.nonce is None or not self.ready() or self.ready()[-1] is not visit:
+            return
+        if early is not None:
+            self._fails(early)
             self.rig.run(300)
+        before, disk.limit = disk.limit, limit_of(pages, disk.limit)
+        self._sign(visit)
+        if until != "signed":
+            self.rig.tick_reader()
+        if until == "stored":
+            self._until_stored()
+        elif until == "delivered":
+            self.rig.run(300)
+        disk.limit = before
+        if then is not None:
+            self._fails(then)
+
+    def _until_stored(self) -> None:
+        """No further than to the bridge's disk: the receipt has not left it."""
+        if self.rig.host is None:
+            return
+        rows = len(self.rig.rows())
+        for _ in range(60):
+            for act in (self.rig.feed_reader, self.rig.feed_host, self.rig.tick_host):
+                act()
+                if len(self.rig.rows()) > rows:
+                    return
+
+    def _fails(self, which: str) -> None:
+        rig = self.rig
+        if which == "reader":
+            rig.kill_reader()
+            rig.start_reader()
+        elif which == "bridge":
+            rig.kill_host()
+            rig.start_host()
+        else:
+            rig.unplug()
+            rig.plug()
 
     # the line
 
@@ -154,15 +209,15 @@ class LinkMachine(RuleBasedStateMachine):
     def staff_pair_the_reader_anew(self) -> None:
         self.rig.pair_anew()
 
-    @rule(host=st.booleans(), pages=st.sampled_from((None, None, 0, 1, 2, 5, 8, 12, 16)))
+    @rule(host=st.booleans(), pages=room)
     def a_disk_fails_or_works_again(self, host: bool, pages: int | None) -> None:
         disk = self.rig.host_disk if host else self.rig.reader_disk
-        disk.limit = None if pages is None else pages * 4096 + 100
+        disk.limit = limit_of(pages, None)
 
-    @rule(seconds=st.sampled_from((0, 0, 5, -HOUR, 2 * DAY, 21 * DAY, 40 * DAY)))
+    @rule(seconds=st.sampled_from((0, 0, 0, 5, 5, -60, -HOUR, 2 * DAY, 21 * DAY, 40 * DAY)))
     def somebody_sets_the_terminals_clock(self, seconds: int) -> None:
         self.rig.clock_off = seconds
-        self.clock_was_set |= seconds != 0
+        self.clock_ahead = max(self.clock_ahead, seconds)
 
     # what must hold, whatever happens
 
@@ -217,7 +272,8 @@ class LinkMachine(RuleBasedStateMachine):
             assert not refused.keys() & {cti.hex() for cti in self.claims}, "refused, and on the disk"
         shared = {cti.hex() for ctis in self.used.values() if len(ctis) > 1 for cti in ctis}
         for cti, reason in refused.items():
-            assert (reason == Refusal.NONCE_USED and cti in shared) or (self.clock_was_set and reason in _BY_CLOCK)
+            by_clock = reason in _BY_CLOCK and self.clock_ahead >= _BY_CLOCK[Refusal(reason)]
+            assert by_clock or (reason == Refusal.NONCE_USED and cti in shared), f"refused for {reason}"
         if not refused and not self.rig.wiped:
             assert not any(one["event"] == "counter_gap" for one in self.rig.host_events)
         assert not any(one["event"] == "event_not_catalogued" for one in self.rig.host_events)
