@@ -175,7 +175,7 @@ class Journal:
     def delivered(self, cti: bytes, now: int) -> None:
         """An errand is done: erase what could find the patient."""
         query = "UPDATE outbox SET delivered_at = ?, lookup_key_sealed = NULL WHERE cti = ? AND delivered_at IS NULL"
-        self._file.transact(lambda db: db.execute(query, (now, cti)))
+        self._file.transact(lambda db: db.execute(query, (now, cti)), erasing=True)
 
 
 def split_chain(chain: bytes) -> tuple[bytes, ...]:

@@ -51,13 +51,14 @@ class JournalFile:
         self._owner.submit(self._disconnect).result()
         self._owner.shutdown()
 
-    def transact(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Do `work` in one transaction; what it raises undoes it. Raises JournalUnavailable."""
-        return self._owner.submit(self._transact, work).result()
+    def transact(self, work: Callable[[sqlite3.Connection], _T], *, erasing: bool = False) -> _T:
+        """Do `work` in one transaction; what it raises undoes it. `erasing`: what it overwrites is to be nowhere in
+        the files any more. Raises JournalUnavailable."""
+        return self._owner.submit(self._transact, work, erasing).result()
 
     # the owner's thread, from here on
 
-    def _transact(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    def _transact(self, work: Callable[[sqlite3.Connection], _T], erasing: bool) -> _T:
         db = self._db or self._connect(create=False)
         try:
             db.execute("BEGIN IMMEDIATE")
@@ -68,6 +69,8 @@ class JournalFile:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
             self._stay_in_place(db)
+            if erasing and self._db is not None:
+                _empty_log(self._db)
         except (sqlite3.Error, OSError) as error:
             reason = _reason(error)
             if not reason.startswith(_KEEPING):
@@ -80,6 +83,8 @@ class JournalFile:
         try:
             if not self._file.exists() and saved.exists():
                 self._put_back(saved)
+            if create:
+                self._refuse_lone_log()
             uri = f"{self._file.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
             db = sqlite3.connect(uri, uri=True, isolation_level=None)
         except (sqlite3.Error, OSError) as error:
@@ -93,6 +98,7 @@ class JournalFile:
             self._check(db)
             db.execute("BEGIN IMMEDIATE")  # the write-ahead log is there from now on
             db.execute("COMMIT")
+            _empty_log(db)  # a crash may have come between a transaction that erased and this
             self._places = self._look()
         except (sqlite3.Error, OSError) as error:
             with suppress(sqlite3.Error):
@@ -103,6 +109,19 @@ class JournalFile:
             raise
         self._db = db
         return db
+
+    def _refuse_lone_log(self) -> None:
+        """SQLite would begin a new file and delete the log, and with it what was acknowledged last.
+
+        Raises JournalUnavailable.
+        """
+        log = self._beside("-wal")
+        if not self._file.exists() and log.exists() and log.stat().st_size:
+            raise JournalUnavailable(
+                "log_alone",
+                f"{self._file} is missing, and its {log.name} is there, with visits in it: put the file back beside it,"
+                " or move the log away too and keep it",
+            )
 
     def _version_of(self, db: sqlite3.Connection) -> int:
         """0 for a new file. Raises JournalUnavailable for a file of another version, which stays as it is."""
@@ -181,6 +200,13 @@ class JournalFile:
         if reason in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
             return f"{self._file} is damaged: put a backup in its place, or move it away (with its -wal) and keep it"
         return f"{self._file} cannot be opened: see that its folder is there, may be written, and has room"
+
+
+def _empty_log(db: sqlite3.Connection) -> None:
+    """Bring the log's pages into the file, and cut it to nothing: what was erased still lies in older pages of it.
+    Where that cannot be now (no room, somebody reading), the next one does it."""
+    with suppress(sqlite3.Error):
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _inode(file: Path) -> int | None:

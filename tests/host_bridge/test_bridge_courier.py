@@ -1,6 +1,8 @@
 import json
 import re
+import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,6 +13,7 @@ from visit_samples import NOW
 
 from firmware.token.claims import Method
 from host_bridge.eligibility import CertificateStatus, EligibilityUnavailable, Qualification, QualificationValidity
+from host_bridge.journal import Journal
 from host_bridge.keys import Seal
 from host_bridge.outlets.face_folder import FaceFolder, FaceFolderUnusable, NameTaken
 
@@ -41,10 +44,26 @@ def test_once_delivered_the_key_to_the_patient_is_erased(bridge: Bridge) -> None
     assert len(errand.lookup_key_sealed) > 32
     assert bridge.courier.deliver_all()
     assert bridge.journal.errands() == ()
-    bridge.journal.close()
-    kept = b"".join(file.read_bytes() for file in bridge.folder.glob("journal.db*"))
-    assert errand.lookup_key_sealed not in kept
-    bridge.open()
+    assert not any(errand.lookup_key_sealed in file.read_bytes() for file in bridge.folder.glob("journal.db*"))
+
+
+def test_killed_before_the_log_is_emptied_the_key_to_the_patient_is_erased_at_the_next_start(
+    bridge: Bridge, tmp_path: Path
+) -> None:
+    assert bridge.deliver(bridge.visit()) is None
+    (errand,) = bridge.journal.errands()
+    with closing(sqlite3.connect(bridge.folder / "journal.db")) as same:
+        same.execute("UPDATE outbox SET delivered_at = 1, lookup_key_sealed = NULL")
+        same.commit()
+        files = {file.name: file.read_bytes() for file in bridge.folder.glob("journal.db*")}
+    assert errand.lookup_key_sealed in files["journal.db-wal"]
+    (tmp_path / "killed").mkdir()
+    for name in ("journal.db", "journal.db-wal"):
+        (tmp_path / "killed" / name).write_bytes(files[name])
+    with closing(Journal(tmp_path / "killed" / "journal.db")) as journal:
+        assert journal.errands() == ()
+        left = [file.read_bytes() for file in (tmp_path / "killed").glob("journal.db*")]
+    assert not any(errand.lookup_key_sealed in content for content in left)
 
 
 def test_killed_after_the_commit_the_file_is_written_at_the_next_start(bridge: Bridge) -> None:

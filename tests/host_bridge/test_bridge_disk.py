@@ -189,6 +189,25 @@ def test_what_a_crash_left_saved_is_put_back_without_the_log_of_the_file_that_wa
     assert [errand.cti for errand in bridge.journal.errands()] == [first.cti, second.cti]
 
 
+def test_a_log_whose_journal_is_missing_is_not_thrown_away_for_a_new_journal(bridge: Bridge, tmp_path: Path) -> None:
+    """As after a power cut, when somebody moved the journal and not its log."""
+    delivery = bridge.visit()
+    assert bridge.deliver(delivery) is None
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for name in ("journal.db", "journal.db-wal"):
+        (killed / name).write_bytes((bridge.folder / name).read_bytes())
+    (killed / "journal.db").rename(killed / "away")
+    log = (killed / "journal.db-wal").read_bytes()
+    with pytest.raises(JournalUnavailable, match="put the file back beside it"):
+        Journal(killed / "journal.db")
+    assert {file.name for file in killed.iterdir()} == {"away", "journal.db-wal"}
+    assert (killed / "journal.db-wal").read_bytes() == log
+    (killed / "away").rename(killed / "journal.db")
+    with closing(Journal(killed / "journal.db")) as journal:
+        assert [errand.cti for errand in journal.errands()] == [delivery.cti]
+
+
 def test_a_running_bridge_never_begins_a_new_journal(bridge: Bridge) -> None:
     """Or it would refuse for good what the lost one had promised a nonce to."""
     delivery = bridge.visit()
