@@ -1,6 +1,7 @@
 """Tokens written otherwise than RFC 9052 and this profile have it, each signed by the paired reader itself."""
 
 import hashlib
+import hmac
 import os
 from collections.abc import Callable
 
@@ -40,12 +41,11 @@ def test_the_rig_writes_what_the_reader_writes(scene: Scene) -> None:
     assert scene.deliver(written(scene, visit, parts_of(visit))) is None
 
 
-ES384_ID: Callable[[Parts], object] = lambda parts: parts[0].update({ALG: ES384})  # noqa: E731
 HEADERS: dict[str, tuple[Refusal, Callable[[Parts], object]]] = {
     "algorithm none": (Refusal.ALGORITHM, lambda parts: parts[0].update({ALG: 0})),
     "no algorithm": (Refusal.ALGORITHM, lambda parts: parts[0].pop(ALG)),
     "algorithm HS256": (Refusal.ALGORITHM, lambda parts: parts[0].update({ALG: HS256})),
-    "algorithm ES384": (Refusal.ALGORITHM, ES384_ID),
+    "algorithm ES384": (Refusal.ALGORITHM, lambda parts: parts[0].update({ALG: ES384})),
     "algorithm by name": (Refusal.ALGORITHM, lambda parts: parts[0].update({ALG: "ES256"})),
     "algorithm unprotected": (Refusal.UNPROTECTED_HEADER, lambda parts: parts[1].update({ALG: parts[0].pop(ALG)})),
     "algorithm in both": (Refusal.UNPROTECTED_HEADER, lambda parts: parts[1].update({ALG: HS256})),
@@ -54,7 +54,7 @@ HEADERS: dict[str, tuple[Refusal, Callable[[Parts], object]]] = {
     "x5t of another": (Refusal.DEVICE_CERTIFICATE_NOT_NAMED, lambda parts: parts[0].update({X5T: [-16, bytes(32)]})),
     "x5t by SHA-1": (
         Refusal.DEVICE_CERTIFICATE_NOT_NAMED,
-        lambda parts: parts[0].update({X5T: [-14, parts[0][X5T][1][:20]]}),  # type: ignore[index]
+        lambda parts: parts[0].update({X5T: [-14, parts[0][X5T][1][:20]]}),
     ),
     "critical header": (Refusal.CRITICAL_HEADER, lambda parts: parts[0].update({CRIT: [-70000], -70000: 1})),
     "unknown header": (Refusal.UNKNOWN_HEADER, lambda parts: parts[0].update({KID: b"key"})),
@@ -116,8 +116,6 @@ def test_claims_with_a_key_twice_are_refused(scene: Scene) -> None:
     visit = scene.visit()
     protected, _, payload, _ = cbor2.loads(visit.token[1:])
     twice = bytes([payload[0] + 1]) + payload[1:] + cbor2.dumps(-65542) + b"\1"
-    if payload[0] == 0xB4:  # 20 claims
-        twice = bytes([0xB5]) + payload[1:] + cbor2.dumps(-65542) + b"\1"
     aad = cbor.encode([scene.identity.bridge_id, visit.nonce])
     token = cose(protected, {}, twice, scene.reader.sign, aad)
     assert scene.deliver(Delivery(token, visit.evidence, visit.cti, visit.nonce)) == Refusal.DUPLICATE_KEY
@@ -155,8 +153,6 @@ def test_a_signature_with_another_curve_is_refused(scene: Scene) -> None:
 
 def test_a_mac_under_the_public_certificate_is_no_signature(scene: Scene) -> None:
     """HS256 keyed with what everybody may know."""
-    import hmac
-
     visit = scene.visit()
     parts = parts_of(visit)
     parts[0][ALG] = HS256

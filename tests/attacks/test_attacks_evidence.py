@@ -12,7 +12,7 @@ from visit_samples import FACILITY_KEY, Authority, Card
 
 from firmware.token import evidence
 from firmware.token.claims import Method, certificate_mac
-from firmware.token.evidence import binding
+from firmware.token.evidence import Evidence, binding
 from firmware.token.refusal import Refusal
 
 NOT_BOUND = {Method.PIN: Refusal.PIN_SIGNATURE, Method.FACE: Refusal.CARD_CLONED}
@@ -21,7 +21,7 @@ NOT_BOUND = {Method.PIN: Refusal.PIN_SIGNATURE, Method.FACE: Refusal.CARD_CLONED
 both = pytest.mark.parametrize("method", Method)
 
 
-def proof_of(scene: Scene, card: Card, method: Method, nonce: bytes, cti: bytes, consents: dict[int, bool]):  # type: ignore[no-untyped-def]
+def proof_of(scene: Scene, card: Card, method: Method, nonce: bytes, cti: bytes, consents: dict[int, bool]) -> Evidence:
     bound = binding(scene.identity.bridge_id, nonce, cti, consents, method)
     return card.pin_evidence(bound) if method is Method.PIN else card.face_evidence(bound)
 

@@ -239,7 +239,7 @@ def issued(
         )
         now, public = datetime.now(UTC), key or x509.load_der_x509_csr(asked.body).public_key()
         until = now + timedelta(days=30)
-        made = issue(name("Reader", device), public, issuer.subject, issuer_key, role, now, until)  # type: ignore[arg-type]
+        made = issue(name("Reader", device), public, issuer.subject, issuer_key, role, now, until)
         return [(messages.ISSUED, asked.request, made.public_bytes(DER))]
 
     return answer

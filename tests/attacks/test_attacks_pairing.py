@@ -454,7 +454,7 @@ def issuing(
     ],
 )
 def test_an_identity_that_is_not_what_was_asked_for_is_refused(hall: Hall, how: dict[str, object], reason: str) -> None:
-    line = Line(issuing(hall, **how), hall.device.end)  # type: ignore[arg-type]
+    line = Line(issuing(hall, **how), hall.device.end)
     line.run(500)
     hall.device.end.confirm(line.now)
     assert hall.device.failed() == [reason]

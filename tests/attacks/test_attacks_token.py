@@ -1,14 +1,17 @@
 """Tokens that are not what they say: each is refused for its own reason, and the honest one beside it is accepted."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from attack_rig import DAY, DER, Scene, load_key
+from attack_rig import DAY, DER, PEM, Scene, load_key
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 
-from firmware.token.claims import DebugStatus
+from firmware.token.claims import Claims, DebugStatus
 from firmware.token.refusal import Refusal
 from host_bridge.denylist import DenylistUnusable
 from host_bridge.identity import create_bridge
@@ -126,7 +129,7 @@ def test_a_token_in_another_devices_name_is_refused(scene: Scene) -> None:
     assert scene.deliver(scene.visit(nonce=nonce)) is HONEST
 
 
-def replace_device(device_id: str):  # type: ignore[no-untyped-def]
+def replace_device(device_id: str) -> Callable[[Claims], Claims]:
     return lambda claims: replace(claims, device_id=device_id)
 
 
@@ -152,7 +155,9 @@ def test_a_token_id_used_again_for_another_visit_is_refused(scene: Scene) -> Non
     assert scene.stored() == {first.cti}
 
 
-def test_a_production_reader_is_refused_by_a_demo_bridge_and_a_demo_reader_by_any_other(tmp_path_factory) -> None:  # type: ignore[no-untyped-def]
+def test_a_production_reader_is_refused_by_a_demo_bridge_and_a_demo_reader_by_any_other(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     for demo, wrong, reason in (
         (True, DebugStatus.DISABLED, Refusal.NOT_A_DEMO_DEVICE),
         (False, DebugStatus.ENABLED, Refusal.DEMO_DEVICE),
@@ -188,12 +193,9 @@ def test_under_a_denylist_of_another_authority_no_token_is_decided(scene: Scene)
     assert scene.deliver(visit) is HONEST
 
 
-def in_the_name_of(scene: Scene, key) -> bytes:  # type: ignore[no-untyped-def]
+def in_the_name_of(scene: Scene, key: Path) -> bytes:
     """An empty list that names this facility's authority."""
     now = datetime.now(UTC)
     forged = x509.CertificateRevocationListBuilder().issuer_name(scene.identity.denylist.authority.subject)
     forged = forged.last_update(now).next_update(now + timedelta(days=9))
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return forged.sign(load_key(key), SHA256()).public_bytes(Encoding.PEM)
+    return forged.sign(load_key(key), SHA256()).public_bytes(PEM)

@@ -99,13 +99,14 @@ class LinkMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.rig.reader is not None and self.rig.host is not None)
     @rule(
         pages=room,
+        host=st.booleans(),
         early=st.sampled_from((None, None, "bridge", "cable")),
         until=st.sampled_from(("signed", "stored", "delivered")),
         then=st.sampled_from((None, "reader", "bridge", "cable")),
     )
-    def a_whole_visit(self, pages: int | None, early: str | None, until: str, then: str | None) -> None:
-        """One fails `early`, before the patient is done; one when it has come so far; the bridge may have no room."""
-        visit, disk = self.rig.open_visit(), self.rig.host_disk
+    def a_whole_visit(self, pages: int | None, host: bool, early: str | None, until: str, then: str | None) -> None:
+        """One fails `early`, before the patient is done; one when it has come so far; one disk may have no room."""
+        visit, disk = self.rig.open_visit(), self.rig.host_disk if host else self.rig.reader_disk
         self.rig.run(300)
         if visit is None or visit.nonce is None or not self.ready() or self.ready()[-1] is not visit:
             return
