@@ -204,6 +204,9 @@ class Journal:
                 if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_FULL:
                     self.close()  # a connection may hold what the disk does not; a full disk alone can still be read
                 raise _explained(self._file, error) from error
+            except UnicodeDecodeError as error:  # SQLite's message quotes the damage, and Python cannot read it
+                self.close()
+                raise JournalDamaged(f"{self._file} is damaged: its schema") from error
 
 
 def _in_one(database: sqlite3.Connection, change: Callable[[sqlite3.Connection], T]) -> T:
@@ -227,6 +230,7 @@ def _open(file: Path, mode: str) -> sqlite3.Connection:
     database = sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, check_same_thread=False)
     try:
         database.isolation_level = None
+        database.text_factory = lambda text: text.decode("utf-8", "replace")  # what is damaged is told in its words
         if mode == "rw":
             database.execute("PRAGMA locking_mode = EXCLUSIVE")
             database.execute("PRAGMA journal_mode = WAL")

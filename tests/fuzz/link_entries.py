@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import journal_entry
 import link_seeds as seeds
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
@@ -251,6 +252,7 @@ ENTRIES: Final[dict[str, Callable[[bytes], None]]] = {
     "message": message,
     "enrolment": steps,
     "frame": frames,
+    "journal": journal_entry.journal,
 }
 
 SEEDS: Final[dict[str, list[bytes]]] = {
@@ -269,4 +271,5 @@ SEEDS: Final[dict[str, list[bytes]]] = {
         *(messages.pack(kind, 0, b"", enrolment.CAPS) for kind in enrolment.CAPS),
     ],
     "frame": seeds.LINES,
+    "journal": journal_entry.SEEDS,
 }

@@ -22,6 +22,7 @@ LONGEST = {
     "message": 9500,
     "enrolment": 9500,
     "frame": 1500,
+    "journal": 200,
 }
 """Each way in, with the most bytes of a fuzzed input."""
 LIMITS = ("-timeout=5", "-rss_limit_mb=1024", "-print_final_stats=1")
