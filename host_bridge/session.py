@@ -75,7 +75,7 @@ class Session:
         self._presence = Presence(codec)
         self._asker: Asker | None = None
         self._questions: deque[Received] = deque()
-        self._answers: deque[tuple[int, int, bytes]] = deque()
+        self._ready: tuple[int, int, bytes] | None = None  # the answer to be sent next
         self._told: Settings | None = None
         self._told_at = 0
         self._confirmed = True
@@ -103,17 +103,18 @@ class Session:
 
     def tick(self, now: int) -> None:
         """Do what is due; to be called at `due` at the latest."""
+        ready, self._ready = self._ready, None
+        if ready is not None:
+            self._line.send(*ready, now)  # before the line breaks a silence, and before the desk takes its time anew
         self._follow(self._line.tick(now), now)
-        while self._answers:
-            self._line.send(*self._answers.popleft(), now)
         if now >= self._look_at:
             self._look(now)
-        if self._questions and self._still_served(now):
+        if ready is None and self._questions and self._still_served(now):
             self._answer(self._questions.popleft())  # sent by the next call, whose `now` is after the desk's work
 
     def due(self) -> int:
         """When `tick` must be called next; 0, which is long past, where a question waits."""
-        if self._questions or self._answers:
+        if self._questions or self._ready is not None:
             return 0
         due = self._line.due()
         return self._look_at if due is None else min(due, self._look_at)
@@ -135,7 +136,7 @@ class Session:
     def _forget(self) -> None:
         self._asker = None
         self._questions.clear()
-        self._answers.clear()
+        self._ready = None
         self._told = None
 
     def _follow(self, events: list[Event], now: int) -> None:
@@ -231,7 +232,7 @@ class Session:
             reason, device = type(error).__name__, self._asker.device_id
             self._log.info("answer_failed", device=device, question=question.kind, reason=reason)
             kind, body = messages.ERROR, bytes([messages.CANNOT])
-        self._answers.append((kind, question.request, body))
+        self._ready = kind, question.request, body
 
 
 def serve(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from pairing_rig import DEVICE, NOW
-from session_rig import ACCEPTED, CTI, DiskFull, SessionWorld
+from session_rig import ACCEPTED, CTI, STEP_MS, DiskFull, SessionWorld
 
 from firmware.wire import cobs, messages
 from firmware.wire.channel import CONNECTED, PAIRING, SESSION, Channel
@@ -161,6 +161,23 @@ def test_an_answer_that_takes_seconds_costs_no_connection(world: SessionWorld) -
         assert world.ask(messages.IDENTIFY, b"certificate", number).kind == messages.STANDING
     assert world.events("link_down") == []
     assert len(world.desk.asked) == 4
+
+
+def test_of_two_questions_at_once_the_first_is_answered_before_the_second_is_looked_at(world: SessionWorld) -> None:
+    """As of every visit: a patient's standing, and the state of the certificate."""
+    world.connected()
+    world.desk.takes_ms = 3000
+    world.reader.line.send(messages.IDENTIFY, 7, b"certificate", world.now)
+    world.reader.line.send(messages.REVOCATION, 8, b"good", world.now)
+    asked_at = world.now
+    while len(world.desk.asked) < 2:
+        world.pass_time(STEP_MS)
+    world.carry()
+    assert [(answer.kind, answer.request) for answer in world.reader.answers] == [(messages.STANDING, 7)]
+    world.pass_time(500)
+    assert world.reader.answers[1].kind == messages.CERTIFICATE_STATUS
+    assert world.now - asked_at < 7000
+    assert world.events("link_down") == []
 
 
 def test_a_question_is_acknowledged_before_it_is_answered(world: SessionWorld) -> None:
