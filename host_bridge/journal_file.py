@@ -100,7 +100,7 @@ class JournalFile:
             db.execute("COMMIT")
             _empty_log(db)  # a crash may have come between a transaction that erased and this
             self._places = self._look()
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             with suppress(sqlite3.Error):
                 db.close()
             raise JournalUnavailable(_reason(error), self._advice(_reason(error))) from error
@@ -216,5 +216,7 @@ def _inode(file: Path) -> int | None:
         return None
 
 
-def _reason(error: sqlite3.Error | OSError) -> str:
+def _reason(error: sqlite3.Error | OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):  # SQLite's message quotes the damage, and Python cannot read it
+        return "SQLITE_CORRUPT"
     return getattr(error, "sqlite_errorname", None) or type(error).__name__

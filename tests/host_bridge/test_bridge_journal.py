@@ -102,6 +102,14 @@ def test_a_journal_of_another_version_is_left_alone_and_says_what_to_do(tmp_path
     assert (tmp_path / "old.db").read_bytes() == before
 
 
+def test_damage_that_no_text_can_hold_is_refused_as_damage(tmp_path: Path) -> None:
+    Journal(tmp_path / "journal.db").close()
+    damaged = (tmp_path / "journal.db").read_bytes().replace(b"TABLE token (", b"TABLE \xb0\xff\xfe ((", 1)
+    (tmp_path / "damaged.db").write_bytes(damaged)
+    with pytest.raises(JournalUnavailable, match=r"SQLITE_CORRUPT: .*damaged\.db is damaged: put a backup"):
+        Journal(tmp_path / "damaged.db")
+
+
 def test_a_journal_with_a_damaged_page_is_refused_at_the_start(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.db")
     for number in range(1, 40):
