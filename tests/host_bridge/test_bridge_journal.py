@@ -104,7 +104,10 @@ def test_a_journal_of_another_version_is_left_alone_and_says_what_to_do(tmp_path
 
 def test_damage_that_no_text_can_hold_is_refused_as_damage(tmp_path: Path) -> None:
     Journal(tmp_path / "journal.db").close()
-    damaged = (tmp_path / "journal.db").read_bytes().replace(b"TABLE token (", b"TABLE \xb0\xff\xfe ((", 1)
+    damaged = (tmp_path / "journal.db").read_bytes()
+    for sound, unsound in ((b"tabletokentoken", b"table\xb0\xff\xfeentoken"), (b"TABLE token (", b"TABLE token ((")):
+        assert sound in damaged
+        damaged = damaged.replace(sound, unsound[: len(sound)])
     (tmp_path / "damaged.db").write_bytes(damaged)
     with pytest.raises(JournalUnavailable, match=r"SQLITE_CORRUPT: .*damaged\.db is damaged: put a backup"):
         Journal(tmp_path / "damaged.db")
