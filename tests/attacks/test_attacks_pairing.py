@@ -401,7 +401,7 @@ def test_a_nonce_that_was_not_committed_to_is_refused(hall: Hall) -> None:
     hall.pairs()
 
 
-@pytest.mark.parametrize("what", ["of the bridge itself", "of nobody", "garbage"])
+@pytest.mark.parametrize("what", ["of the bridge itself", "of nobody", "for another use", "garbage"])
 def test_an_authority_that_is_none_is_refused(hall: Hall, what: str) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     nobody = name("Authority", "x").rdns[0]
@@ -411,6 +411,9 @@ def test_an_authority_that_is_none_is_refused(hall: Hall, what: str) -> None:
             (hall.identity.folder / "bridge.pem").read_bytes()
         ).public_bytes(DER),
         "of nobody": issue(nameless, key.public_key(), nameless, key, None, NOW, EVER).public_bytes(DER),
+        "for another use": issue(
+            name("Bridge", "00"), key.public_key(), name("Bridge", "00"), key, CLIENT, NOW, EVER
+        ).public_bytes(DER),
         "garbage": b"garbage",
     }[what]
     Line(terminal_that_says(hall, authority=authority), hall.device.end).run(500)

@@ -87,6 +87,12 @@ def whose_certificate_was_never_kept(scene: Scene) -> Impostor:
     return as_reader(scene.forge("READER-0001"))
 
 
+def whose_certificate_is_not_the_next_one_that_was_issued(scene: Scene) -> Impostor:
+    """There is one that was issued and not seen yet; this is another."""
+    scene.identity.devices.renew("READER-0001", scene.reader.keys.request(), datetime.now(UTC))
+    return as_reader(scene.forge("READER-0001"))
+
+
 def that_names_no_device(scene: Scene) -> Impostor:
     return as_reader(scene.forge("../READER-0001"))
 
@@ -98,6 +104,7 @@ UNKNOWN_READERS: dict[Callable[[Scene], Impostor], tuple[str, str]] = {
     with_the_terminals_certificate: ("link_down", "certificate: unsuitable certificate purpose"),
     whose_identity_has_ended: ("link_down", "certificate_expired"),
     whose_certificate_was_never_kept: ("link_refused", "not_paired"),
+    whose_certificate_is_not_the_next_one_that_was_issued: ("link_refused", "not_paired"),
     that_names_no_device: ("link_refused", "not_paired"),
 }
 

@@ -88,6 +88,19 @@ class LinkMachine(RuleBasedStateMachine):
         visits = self.ready()
         self._sign(visits[which % len(visits)])
 
+    @precondition(lambda self: self.fresh() and self.rig.host is not None and self.rig.plugged)
+    @rule()
+    def a_visit_is_signed_while_the_next_identity_is_on_its_way(self) -> None:
+        visit, asked = self.fresh()[-1], self.rig.reader_files / "identity" / "next"
+        self._set_clock(21 * DAY)
+        for _ in range(150):
+            if asked.exists():
+                break
+            self.rig.now += 10
+            for act in (self.rig.tick_host, self.rig.feed_reader, self.rig.feed_host, self.rig.tick_reader):
+                act()
+        self._sign(visit)
+
     def _sign(self, visit: Visit) -> None:
         assert visit.nonce is not None
         earlier = self.used.setdefault(visit.nonce, [])
@@ -217,6 +230,9 @@ class LinkMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from((0, 0, 0, 5, 5, -60, -HOUR, 2 * DAY, 21 * DAY, 40 * DAY)))
     def somebody_sets_the_terminals_clock(self, seconds: int) -> None:
+        self._set_clock(seconds)
+
+    def _set_clock(self, seconds: int) -> None:
         self.rig.clock_off = seconds
         self.clock_ahead = max(self.clock_ahead, seconds)
 

@@ -58,20 +58,26 @@ FAST = "/dev/shm" if os.path.isdir("/dev/shm") else None
 class Paired:
     """A facility with a reader that is paired, made once; each rig works on a copy."""
 
-    folder: Path
+    files: tempfile.TemporaryDirectory[str]
+    """Goes with the program."""
     authority: Authority
     card: Card
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.files.name)
 
 
 @cache
 def site() -> Paired:
     """Made when it is first asked for."""
-    folder = Path(tempfile.mkdtemp(prefix="site-", dir=FAST))
+    files = tempfile.TemporaryDirectory(prefix="site-", dir=FAST)
+    folder = Path(files.name)
     identity = create_bridge(folder / "identity")
     make_device(folder / "state" / "identity", SERIAL)
     pair(identity, folder / "state")
     authority, today = Authority(), int(time.time())
-    made = Paired(folder, authority, Card(authority, since=today - 100 * 86400, until=today + 900 * 86400))
+    made = Paired(files, authority, Card(authority, since=today - 100 * 86400, until=today + 900 * 86400))
     (folder / "people.json").write_text(json.dumps({"people": [person(made.card)], "revoked": []}))
     return made
 

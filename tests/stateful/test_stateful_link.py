@@ -4,4 +4,4 @@ from link_machine import LinkMachine
 from stateful_settings import short
 
 TestLink = LinkMachine.TestCase
-TestLink.settings = short(max_examples=200, steps=40)
+TestLink.settings = short(max_examples=150, steps=40)
