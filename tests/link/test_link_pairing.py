@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from small_disk import limited
 
 from board.demo.pair import NotPaired, pair
@@ -19,6 +20,7 @@ from firmware.link.trust import paired_bridge
 from firmware.wire import cobs, enrolment
 from firmware.wire.channel import CONNECTED, PAIRING, RECEIVED, SESSION, Channel
 from firmware.wire.enrolment import HAND_MS, STEP_MS, Steps
+from host_bridge.certificates import issue, name
 from host_bridge.identity import BridgeIdentity, create_bridge
 from host_bridge.makers import Makers
 from host_bridge.pairing import Pairing, Phase
@@ -290,6 +292,21 @@ def wrong_key(bridge: BridgeIdentity, request: bytes, stranger: BridgeIdentity) 
     return issued(bridge, csr.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER))
 
 
+def for_another(role: x509.ObjectIdentifier, device: str) -> Callable[[BridgeIdentity, bytes, BridgeIdentity], bytes]:
+    """By the right authority, to the right key."""
+
+    def make(bridge: BridgeIdentity, request: bytes, stranger: BridgeIdentity) -> bytes:
+        authority = x509.load_der_x509_certificate(bridge.authority)
+        authority_key = serialization.load_pem_private_key((bridge.folder / "ca.key").read_bytes(), None)
+        key, now = x509.load_der_x509_csr(request).public_key(), datetime.now(UTC)
+        assert isinstance(key, ec.EllipticCurvePublicKey) and isinstance(authority_key, ec.EllipticCurvePrivateKey)
+        subject = name("Face card reader", device)
+        forged = issue(subject, key, authority.subject, authority_key, role, now, now + timedelta(days=1))
+        return forged.public_bytes(serialization.Encoding.DER)
+
+    return make
+
+
 FORGERIES: dict[str, tuple[Callable[[BridgeIdentity, bytes, BridgeIdentity], bytes], str]] = {
     "another key": (wrong_key, "the terminal issued it to another key"),
     "another authority": (
@@ -299,6 +316,11 @@ FORGERIES: dict[str, tuple[Callable[[BridgeIdentity, bytes, BridgeIdentity], byt
     "the authority itself": (
         lambda bridge, request, stranger: bridge.authority,
         "what the terminal issued is not of its authority",
+    ),
+    "another use": (for_another(ExtendedKeyUsageOID.CLIENT_AUTH, DEVICE), "the terminal issued it for another use"),
+    "another reader": (
+        for_another(ExtendedKeyUsageOID.SERVER_AUTH, "READER-0002"),
+        "the terminal issued it to another reader",
     ),
     "garbage": (lambda bridge, request, stranger: b"cert", "what the terminal issued is not of its authority"),
 }
