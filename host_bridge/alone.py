@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from host_bridge.config import ConfigError
+from host_bridge.durable import make_folder
 
 
 def alone(state: Path) -> BinaryIO:
@@ -12,7 +13,7 @@ def alone(state: Path) -> BinaryIO:
 
     Raises ConfigError where another bridge holds it, OSError.
     """
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(state, 0o700)
     lock = (state / "lock").open("wb")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -19,8 +19,19 @@ def write_whole(file: Path, data: bytes) -> None:
     sync_folder(file.parent)
 
 
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """The folder, with those above it, where there is none; on the disk when this returns. Raises OSError."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode, exist_ok=True)
+        sync_folder(folder.parent)
+
+
 def sync_folder(folder: Path) -> None:
-    """Have the folder's names on the disk: a file that was made, renamed or removed stays so. Raises OSError."""
+    """Have the folder's names on the disk, where the system knows how (Windows does it by itself): a file that was
+    made, renamed or removed stays so. Raises OSError."""
+    if os.name == "nt":
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

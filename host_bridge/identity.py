@@ -24,7 +24,7 @@ from firmware.token.record import new_sealing_key
 from host_bridge.certificates import issue, key_pem, name
 from host_bridge.denylist import Denylist
 from host_bridge.devices import Devices
-from host_bridge.durable import sync_folder, write_whole
+from host_bridge.durable import make_folder, sync_folder, write_whole
 
 BRIDGE_ID_SIZE: Final = 16
 AUTHORITY_LIFE: Final = timedelta(days=3650)
@@ -77,12 +77,21 @@ class BridgeIdentity:
         )
 
     def tls_context(self) -> ssl.SSLContext:
-        """The bridge as TLS 1.3 client; the reader must show a certificate of this authority."""
+        """The bridge as TLS 1.3 client; the reader must show a certificate of this authority.
+
+        Raises IdentityUnusable.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.check_hostname = False  # a cable has no host name: `Devices.serving` looks at the name instead
-        context.load_cert_chain(self.folder / "bridge.pem", self.folder / "bridge.key")
-        context.load_verify_locations(self.folder / "ca.pem")
+        try:
+            context.load_cert_chain(self.folder / "bridge.pem", self.folder / "bridge.key")
+            context.load_verify_locations(self.folder / "ca.pem")
+        except OSError as error:
+            raise IdentityUnusable(
+                f"{self.folder}: bridge.pem, bridge.key and ca.pem are not all there, or do not belong together;"
+                " restore the folder from a backup"
+            ) from error
         return context
 
 
@@ -93,7 +102,7 @@ def create_bridge(folder: Path) -> BridgeIdentity:
     """
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty: a bridge's identity is never replaced; give another folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     fresh = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     fresh.mkdir(mode=0o700)
     _fill(fresh, secrets.token_bytes(BRIDGE_ID_SIZE).hex(), datetime.now(UTC))
@@ -110,10 +119,10 @@ def _fill(folder: Path, bridge_name: str, now: datetime) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     role = ExtendedKeyUsageOID.CLIENT_AUTH
     certificate = issue(name("Bridge", bridge_name), key.public_key(), authority_name, authority_key, role, now, until)
+    (folder / "devices").mkdir(mode=0o700)
     write_whole(folder / "ca.key", key_pem(authority_key))
     write_whole(folder / "ca.pem", authority.public_bytes(serialization.Encoding.PEM))
     write_whole(folder / "bridge.key", key_pem(key))
     write_whole(folder / "bridge.pem", certificate.public_bytes(serialization.Encoding.PEM))
     write_whole(folder / "record.key", new_sealing_key()[0])
     Denylist(folder / "denied.pem", authority).create(authority_key, now)
-    (folder / "devices").mkdir(mode=0o700)

@@ -1,41 +1,28 @@
 """The bridge's own symmetric keys, and sealing with them."""
 
-import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from host_bridge.durable import write_whole
 
 KEY_SIZE = 32
 _NONCE_SIZE = 12
 
 
 def load_or_create(file: Path) -> bytes:
-    """The 32-byte key in `file`, made at random on first use and readable by its owner alone.
+    """The 32-byte key in `file`, made at random on first use and readable by its owner alone. Its folder is held
+    (`host_bridge.alone`).
 
     Raises OSError, and ValueError for a file that is no key.
     """
-    with suppress(FileExistsError):
-        _create(file)
+    if not file.exists():
+        write_whole(file, secrets.token_bytes(KEY_SIZE))
     key = file.read_bytes()
     if len(key) != KEY_SIZE:
         raise ValueError(f"{file}: {len(key)} bytes, {KEY_SIZE} expected")
     return key
-
-
-def _create(file: Path) -> None:
-    """Complete under another name first: a half-written key must never be taken for the key."""
-    fresh = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(secrets.token_bytes(KEY_SIZE))
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.link(fresh, file)
-    finally:
-        fresh.unlink()
 
 
 class Seal:

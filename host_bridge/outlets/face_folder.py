@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from host_bridge.durable import make_folder, sync_folder
 from host_bridge.outlets.oqs_face import FILE_PREFIX
 
 
@@ -31,7 +32,7 @@ class FaceFolder:
         """Make the folders that are missing. Raises FaceFolderUnusable."""
         try:
             for folder in (face, work, index):
-                folder.mkdir(parents=True, exist_ok=True)
+                make_folder(folder)
             if face.stat().st_dev != work.stat().st_dev:
                 raise FaceFolderUnusable(f"{work} must be on the volume of {face}")
         except OSError as error:
@@ -41,9 +42,9 @@ class FaceFolder:
     def finish(self, name: str, content: bytes, note: dict[str, str]) -> None:
         """Have a file ready in `work`, on disk, and its note in `index`. Raises OSError."""
         _write(self.work / name, content)
-        _sync(self.work)
+        sync_folder(self.work)
         _write(self.index / f"{name}.json", json.dumps(note).encode())
-        _sync(self.index)
+        sync_folder(self.index)
 
     def hand_over(self, name: str) -> None:
         """Move a finished file to the receipt computer, unless that has happened already.
@@ -56,8 +57,8 @@ class FaceFolder:
         if (self.face / name).exists():  # names are random and this bridge alone makes them
             raise NameTaken(name)
         (self.work / name).rename(self.face / name)
-        _sync(self.face)
-        _sync(self.work)
+        sync_folder(self.face)
+        sync_folder(self.work)
 
     def names(self) -> frozenset[str]:
         """What lies in the receipt computer's folder. Raises OSError, also where the folder itself is away, or only
@@ -95,14 +96,3 @@ def _write(file: Path, content: bytes) -> None:
             with suppress(OSError):
                 file.unlink()
             raise
-
-
-def _sync(folder: Path) -> None:
-    """Put a folder's entries on disk, where the system knows how (Windows does it by itself)."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -295,6 +295,19 @@ def test_an_empty_folder_becomes_a_bridge_s_and_sealing_keys_belong_together(tmp
     )
 
 
+@pytest.mark.parametrize("name", ["bridge.pem", "bridge.key"])
+def test_a_bridge_without_its_key_or_with_another_s_says_what_to_do(
+    bridge: BridgeIdentity, tmp_path: Path, name: str
+) -> None:
+    stranger = create_bridge(tmp_path / "stranger")
+    (bridge.folder / name).write_bytes((stranger.folder / name).read_bytes())
+    with pytest.raises(IdentityUnusable, match="restore the folder"):
+        bridge.tls_context()
+    (bridge.folder / name).unlink()
+    with pytest.raises(IdentityUnusable, match=f"{bridge.folder}: .*restore the folder"):
+        bridge.tls_context()
+
+
 @pytest.mark.parametrize("name", ["ca.pem", "record.key"])
 def test_an_identity_with_a_part_missing_says_which(bridge: BridgeIdentity, name: str) -> None:
     (bridge.folder / name).unlink()
