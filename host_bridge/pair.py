@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, TextIO
 
 from firmware.cobs import codec
+from firmware.wire.enrolment import CODE_DIGITS
 from host_bridge import pairing_words as words
 from host_bridge.alone import alone
 from host_bridge.config import Config
@@ -24,7 +25,6 @@ WRITE_S: Final = 2.0
 READ_S: Final = 0.1
 LINGER_S: Final = 0.5
 """After the end, so that the reader learns of it."""
-_CODE_LENGTH: Final = 6
 
 
 class NotPaired(Exception):
@@ -113,7 +113,7 @@ class _Run:
         """The code, while the link is kept alive."""
         if self._said != words.ASK:
             pairing = self.pairing
-            self.say(words.FOUND.format(device=pairing.device_id, maker=pairing.maker))
+            self.say(words.FOUND.format(device=pairing.device_id, maker=words.printable(pairing.maker)))
             self._said = words.ASK
             self.typist.ask(words.ASK)
             return
@@ -121,7 +121,7 @@ class _Run:
         if typed is None:
             return
         digits = words.digits(typed)
-        if len(digits) != _CODE_LENGTH:
+        if len(digits) != CODE_DIGITS:
             self.say(words.NOT_SIX)
         elif not self.pairing.type_code(digits, _now()) and not self.pairing.over:
             self.say(words.WRONG.format(left=self.pairing.typings_left))

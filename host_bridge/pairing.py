@@ -97,6 +97,7 @@ class Pairing:
         """The line has been opened. Once a nonce is revealed it stays with one line: see `lost_port`."""
         self._presence.start(now)
         self._steps.start(now)
+        self.obstacle = ""
 
     def feed(self, data: bytes, now: int) -> None:
         """Bytes from the line."""

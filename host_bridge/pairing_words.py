@@ -129,8 +129,14 @@ def refused(why: PairingRefused | None, device: str) -> str:
     if why is None:
         why = PairingRefused(Why.STOPPED)
     said, then = REFUSALS[why.why]
-    facts = {"device": device, **why.facts}
+    facts = {name: printable(str(fact)) for name, fact in {"device": device, **why.facts}.items()}
     return f"登録していません / not paired: {said.format(**facts)}\n  → {then.format(**facts)}"
+
+
+def printable(text: str) -> str:
+    """Without what would move the cursor, or turn the direction of the line: a reader that nobody has checked yet may
+    say why it ends a pairing."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def digits(typed: str) -> str:

@@ -152,6 +152,15 @@ def test_a_reader_that_ends_it_is_quoted(table: Table) -> None:
     assert "stopped at the reader" in refused(table.host.refused, DEVICE)
 
 
+def test_what_a_reader_says_cannot_write_on_the_terminal(table: Table) -> None:
+    table.until(Phase.CHECKING)
+    table.reader.send(enrolment.REFUSED, "\x1b[2J\r\n\u202e登録".encode(), table.now)
+    table.until(Phase.REFUSED)
+    said = refused(table.host.refused, DEVICE)
+    assert [line for line in said.splitlines() if "登録" in line] == [said.splitlines()[0]]
+    assert all(one.isprintable() for line in said.split("\n") for one in line)
+
+
 @pytest.mark.parametrize("step", [enrolment.IDENTITY, enrolment.DONE, enrolment.PROOF])
 def test_a_step_out_of_its_order_ends_the_run(table: Table, step: int) -> None:
     table.until(Phase.CODE)
@@ -255,6 +264,18 @@ def test_a_port_without_anybody_with_another_device_and_with_a_paired_reader_are
     assert "kiosk-reader unpair" in obstacle(table.host.obstacle, "/dev/ttyACM0")
     table.reader = ReaderEnd(table.reader.device)
     table.until(Phase.CODE)
+    assert table.host.obstacle == ""
+
+
+def test_another_device_in_place_of_the_one_before_is_looked_at_anew(table: Table) -> None:
+    table.cut = True
+    table.pass_time(4000)
+    table.host.feed(b"\0AT+GMM\r\n", table.now)
+    table.host.tick(table.now)
+    assert table.host.obstacle == FOREIGN_DEVICE
+    table.host.lost_port()
+    table.host.start(table.now)
+    table.pass_time(1000)
     assert table.host.obstacle == ""
 
 
