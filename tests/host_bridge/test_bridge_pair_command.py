@@ -31,16 +31,18 @@ class Run:
 
     program: subprocess.Popen[bytes]
     said: str = ""
+    _heard: int = 0
 
     def until(self, *texts: str) -> None:
-        """Read on until one of these has been said since the last call."""
+        """Read on until one of these has been said after what the last call waited for."""
         assert self.program.stdout is not None
-        begin, end = len(self.said), time.monotonic() + PATIENCE_S
-        while not any(text in self.said[begin:] for text in texts):
+        end = time.monotonic() + PATIENCE_S
+        while not (found := [text for text in texts if text in self.said[self._heard :]]):
             ready, _, _ = select.select([self.program.stdout], [], [], max(0.0, end - time.monotonic()))
             piece = os.read(self.program.stdout.fileno(), 4096) if ready else b""
             assert piece, f"{texts} not said: {self.said}"
             self.said += piece.decode()
+        self._heard = self.said.index(found[0], self._heard) + len(found[0])
 
     def type(self, line: str) -> None:
         assert self.program.stdin is not None
