@@ -67,6 +67,12 @@ fuzz-card: folder system .venv/.installed-dev ## Fuzz what reads a card's bytes 
 fuzz-link: folder system .venv/.installed-dev ## Fuzz what reads the cable's bytes (SECONDS=7200); findings stay in build/fuzz
 	@PYTHONPATH=. $(PYTHON) tests/fuzz/link_fuzz.py build/fuzz $(or $(SECONDS),7200)
 
+mutants: may-be-root setup system-test .venv/.installed-dev build/micropython/.installed ## Mutate wire, token and journals: which changes do their tests not see (about an hour)
+	@rm -rf build/mutants && mkdir -p build/mutants
+	@cp -r board firmware host_bridge tests pyproject.toml Makefile README.md build/mutants/
+	@cd build/mutants && ln -s ../../.venv .venv && mkdir build && ln -s ../../micropython build/micropython
+	@$(AS_ROOT); cd build/mutants && as_root .venv/bin/mutmut run && .venv/bin/mutmut results
+
 pictures: may-be-root setup system-test .venv/.installed-dev ## Draw the README's pictures anew, from the running program
 	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/demo $(PYTHON) tests/demo/demo_pictures.py board/demo/pictures
 
