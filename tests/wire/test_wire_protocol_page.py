@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import firmware.wire
+from firmware.link.enrolment import TRY_MS
 from firmware.wire import channel, enrolment, frame, messages
 
 PAGE = (Path(firmware.wire.__file__).parent / "PROTOCOL.md").read_text()
@@ -76,3 +77,8 @@ def test_a_parameter_has_the_value_of_the_code(row: str, values: tuple[int, ...]
 
 def test_every_file_of_vectors_stands_there() -> None:
     assert set(rows(r"`(\w+\.json)` \|")) == {file.name for file in VECTORS.iterdir()}
+
+
+def test_a_reader_s_pause_between_two_nonces_stands_there_and_the_host_waits_for_it() -> None:
+    (seconds,) = re.findall(r"IDENTITY, (\d+) s after the one before at the earliest", PAGE)
+    assert int(seconds) * 1000 == TRY_MS < enrolment.STEP_MS
