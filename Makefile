@@ -24,10 +24,10 @@ endef
 # What the demo needs from Debian 12; gcc, headers and pkg-config build pyscard.
 PACKAGES := ca-certificates python3-venv python3-dev gcc libc6-dev pkg-config libpcsclite-dev \
 	pcscd vsmartcard-vpcd fonts-morisawa-bizud-gothic iproute2
-# On top of that for the tests: other people's programs that read our card, and a browser for the pages.
-TEST_PACKAGES := opensc openssl chromium
-# What the soak needs: a disk of its own that can be full.
+# What the soak needs: disks of its own that can be full.
 SOAK_PACKAGES := e2fsprogs
+# On top of that for the tests: other people's programs that read our card, and a browser for the pages.
+TEST_PACKAGES := opensc openssl chromium $(SOAK_PACKAGES)
 
 .PHONY: help setup demo test test-card bench-card bench-demo bench-link fuzz-card fuzz-link soak mutants pictures check models lock clean folder may-be-root system system-test system-soak portraits
 
