@@ -1,6 +1,6 @@
 """Any schedule of faults over the two ends of a channel: their bytes arrive whole and in order, or the end is told."""
 
-from channel_world import World, assert_streams_are_whole
+from channel_world import End, World, assert_streams_are_whole
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -14,12 +14,25 @@ places = st.integers(0, 999)
 lanes = st.booleans()
 
 
+class Tapped(World):
+    """With somebody on the line who keeps what goes to the reader."""
+
+    def __init__(self) -> None:
+        self.tape: list[bytes] = []
+        super().__init__()
+
+    def deliver(self, end: End, data: bytes) -> None:
+        if not end.host:
+            self.tape = [*self.tape[-200:], data]
+        super().deliver(end, data)
+
+
 class ChannelMachine(RuleBasedStateMachine):
     """A connection of one end holds the beginning of what the other end sent in one connection, and nothing else."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World()
+        self.world = Tapped()
         self.said = 0
 
     @rule(host=lanes, size=st.sampled_from((1, 30, 1000, 1001, 2500)), burst=st.integers(1, 3))
@@ -62,6 +75,13 @@ class ChannelMachine(RuleBasedStateMachine):
             other = self.lane(to_host)
             other.insert(where * (len(other) + 1) // 1000, lane[which % len(lane)])
 
+    @rule(host=lanes, lost=st.booleans())
+    def the_line_echoes_and_may_lose_what_it_echoes(self, host: bool, lost: bool) -> None:
+        lane = self.lane(host)
+        self.lane(not host).extend(lane)
+        if lost:
+            lane.clear()
+
     @rule(host=lanes, which=places, where=places, other=places)
     def two_pieces_are_spliced(self, host: bool, which: int, where: int, other: int) -> None:
         if lane := self.lane(host):
@@ -81,6 +101,12 @@ class ChannelMachine(RuleBasedStateMachine):
     def the_cable_is_pulled_and_plugged_in(self) -> None:
         self.world.cut()
 
+    @rule()
+    def the_reader_starts_anew_and_hears_it_all_again(self) -> None:
+        self.world.reader.restart(self.world.now)
+        for data in list(self.world.tape):
+            self.world.deliver(self.world.reader, data)
+
     @rule(host=lanes)
     def one_end_starts_anew(self, host: bool) -> None:
         (self.world.host if host else self.world.reader).restart(self.world.now)
@@ -88,6 +114,13 @@ class ChannelMachine(RuleBasedStateMachine):
     @invariant()
     def streams_are_whole(self) -> None:
         assert_streams_are_whole(self.world)
+
+    @invariant()
+    def no_connection_is_played_again(self) -> None:
+        """What was received in one connection is not received in another: each piece sent begins with its number."""
+        for end in (self.world.host, self.world.reader):
+            first = [epoch.received.partition(b",")[0] for epoch in end.epochs if b"," in epoch.received]
+            assert len(set(first)) == len(first)
 
     @invariant()
     def the_reader_never_talks_first(self) -> None:

@@ -4,4 +4,4 @@ from channel_machine import ChannelMachine
 from stateful_settings import short
 
 TestChannel = ChannelMachine.TestCase
-TestChannel.settings = short(max_examples=300, steps=40)
+TestChannel.settings = short(max_examples=600, steps=40)
