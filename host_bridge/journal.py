@@ -12,6 +12,12 @@ from host_bridge.journal_file import JournalFile
 
 _NONCE_KEPT_S: Final = 7 * 24 * 3600
 """An unused nonce is forgotten after this; it has expired long before."""
+NONCES_CAP: Final = 1000
+"""Unused nonces of one reader: more than it can have visits under way. The oldest is forgotten for the newest, or a
+reader that asks and asks would fill the terminal's disk."""
+
+_FORGET_BEYOND: Final = """DELETE FROM nonce WHERE rowid IN (
+    SELECT rowid FROM nonce WHERE cti IS NULL AND device_id = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?)"""
 
 _VERSION: Final = 2
 _SCHEMA: Final = """
@@ -122,6 +128,7 @@ class Journal:
 
         def write(db: sqlite3.Connection) -> None:
             db.execute("DELETE FROM nonce WHERE cti IS NULL AND issued_at < ?", (now - _NONCE_KEPT_S,))
+            db.execute(_FORGET_BEYOND, (device_id, NONCES_CAP - 1))
             db.execute("INSERT INTO nonce VALUES (?, ?, ?, NULL)", (nonce, device_id, now))
 
         self._file.transact(write)

@@ -1,5 +1,7 @@
+import secrets
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 from visit_samples import NOW
 
 from firmware.token.refusal import Refusal, TokenRefused
-from host_bridge.journal import Journal, StoredToken
+from host_bridge.journal import NONCES_CAP, Journal, StoredToken
 from host_bridge.journal_file import JournalUnavailable
 
 CHAIN = (b"\x30\x03abc", b"\x30\x81\x80" + bytes(128))
@@ -42,6 +44,22 @@ def test_nonces_never_repeat_and_unused_ones_are_forgotten_after_a_week(journal:
     journal.issue_nonce("TEST-0001", NOW + 7 * 86400 + 1)
     assert journal.find_nonce(first) is None
     assert journal.find_nonce(second) is not None
+
+
+def test_a_reader_that_asks_for_more_nonces_than_it_has_visits_loses_its_oldest(
+    journal: Journal, tmp_path: Path
+) -> None:
+    stored, other = token(journal), journal.issue_nonce("TEST-0002", NOW)
+    journal.store(stored, NOW, b"sealed")
+    first, second = journal.issue_nonce("TEST-0001", NOW), journal.issue_nonce("TEST-0001", NOW)
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as same:
+        rows = [(secrets.token_bytes(32), "TEST-0001", NOW) for _ in range(NONCES_CAP - 2)]
+        same.executemany("INSERT INTO nonce VALUES (?, ?, ?, NULL)", rows)
+        same.commit()
+    assert journal.find_nonce(first) is not None
+    journal.issue_nonce("TEST-0001", NOW)
+    assert journal.find_nonce(first) is None
+    assert all(journal.find_nonce(nonce) is not None for nonce in (second, other, stored.nonce))
 
 
 def test_an_errand_has_what_the_courier_needs(journal: Journal) -> None:
