@@ -57,8 +57,13 @@ def _unpair(options: argparse.Namespace) -> None:
 
 
 def _deny(options: argparse.Namespace) -> None:
-    _identity(options).devices.deny(options.device, datetime.now(UTC))
+    paired = _identity(options).devices.deny(options.device, datetime.now(UTC))
     print(f"{options.device}: 拒否しました / denied: never served, never paired here again")
+    if not paired:
+        print(
+            "  この名前のリーダーは登録されていません。名前を確かめてください（kiosk-bridge devices）\n"
+            "  No reader of this name is paired here: see that the name is right with kiosk-bridge devices"
+        )
 
 
 def _identity(options: argparse.Namespace) -> BridgeIdentity:

@@ -149,14 +149,16 @@ class Devices:
                 file.unlink(missing_ok=True)
                 sync_folder(self.folder)
 
-    def deny(self, device_id: str, now: datetime) -> None:
-        """Put a device on the denylist, paired or not. Raises UnknownDevice, DenylistUnusable, OSError."""
+    def deny(self, device_id: str, now: datetime) -> bool:
+        """Put a device on the denylist, paired or not; returns whether it was. Raises UnknownDevice,
+        DenylistUnusable, OSError."""
         if not is_device_id(device_id):
             raise UnknownDevice(f"{device_id}: no reader can have this name; letters, digits and - are allowed")
         with self._changing():
             known = [Paired.read(file(device_id)) for file in (self._current, self._next)]
             serials = [one.local.serial_number for one in known if one is not None]
             self.denylist.add(device_id, serials, self._key(), now)
+        return bool(serials)
 
     def table(self) -> list[Row]:
         """Every device that is paired or denied, by name. Raises DenylistUnusable, OSError, ValueError."""

@@ -208,6 +208,14 @@ def test_beside_a_running_bridge_no_reader_is_paired(place: Place) -> None:
     assert place.reader.greeted == 0
 
 
+def test_a_paired_reader_is_denied_without_a_doubt_about_its_name(place: Place) -> None:
+    device = place.reader.device
+    key = device.local_key.public_key()
+    place.identity.devices.pair(DEVICE, key, device.idevid, timedelta(days=30), datetime.now(UTC))
+    code, said = place.run("deny", DEVICE)
+    assert (code, len(said.splitlines())) == (0, 1)
+
+
 def test_readers_are_unpaired_and_denied_by_name(place: Place) -> None:
     assert "no reader is paired" in place.run("devices")[1]
     code, said = place.run("unpair", DEVICE)
@@ -218,7 +226,9 @@ def test_readers_are_unpaired_and_denied_by_name(place: Place) -> None:
     assert "not seen yet" in place.run("devices")[1]
     assert place.run("unpair", DEVICE)[0] == 0
     assert place.issued() == []
-    assert place.run("deny", DEVICE)[0] == 0
+    code, said = place.run("deny", DEVICE)
+    assert code == 0
+    assert "No reader of this name is paired here" in said
     with place.plugged():
         code, said = place.run("pair")
     assert (code, place.reader.told) == (1, "denied")
