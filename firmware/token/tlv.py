@@ -1,10 +1,7 @@
 """BER-TLV objects as the card's files hold them (ISO/IEC 7816-4 section 5.2.2): tags of one or two bytes."""
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
-
-HEADER_SIZE: Final = 5
-"""Bytes that always hold the tag and length of an object of at most 65,535 bytes."""
+from typing import NamedTuple
 
 
 class Element(NamedTuple):
@@ -17,7 +14,7 @@ class Element(NamedTuple):
 
 
 def object_size(start: bytes) -> int:
-    """Bytes of the whole object whose first bytes are `start`. Raises ValueError if they are no object's."""
+    """Bytes of the whole object that begins with `start`, of which five are enough. Raises ValueError if none does."""
     _, head, length = _header(start)
     return head + length
 
