@@ -63,19 +63,15 @@ class Pump:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            try:
-                self._port.open()
-                self._end.start(now_ms())
-                self._serve()
-            except PortGone:
-                self._end.gone("port_gone", now_ms())
-            except Exception as error:  # without this thread nothing is ever delivered again: begin anew instead
-                self._end.gone(f"internal: {type(error).__name__}", now_ms())
+            if reason := _failure_of(self._serve):
+                _failure_of(lambda: self._end.gone(reason, now_ms()))
             self._stopping.wait(REOPEN_S)
-            self._work()
+            _failure_of(self._work)
         self._port.close()
 
     def _serve(self) -> None:
+        self._port.open()
+        self._end.start(now_ms())
         while not self._stopping.is_set():
             self._work()
             out = self._end.output()
@@ -95,6 +91,18 @@ class Pump:
                 break
             work()
         self._end.tick(now_ms())
+
+
+def _failure_of(work: Callable[[], object]) -> str:
+    """Why `work` came to nothing, for the event log; "" where it did not. No failure may end the thread: without it
+    nothing is ever delivered again."""
+    try:
+        work()
+    except PortGone:
+        return "port_gone"
+    except Exception as error:
+        return f"internal: {type(error).__name__}"
+    return ""
 
 
 def now_ms() -> int:
