@@ -109,12 +109,12 @@ class Session:
         self._follow(self._line.tick(now), now)
         if now >= self._look_at:
             self._look(now)
-        if ready is None and self._questions and self._still_served(now):
+        if ready is None and self._may_answer() and self._still_served(now):
             self._answer(self._questions.popleft())  # sent by the next call, whose `now` is after the desk's work
 
     def due(self) -> int:
-        """When `tick` must be called next; 0, which is long past, where a question waits."""
-        if self._questions or self._ready is not None:
+        """When `tick` must be called next; 0, which is long past, where there is something to answer."""
+        if self._ready is not None or self._may_answer():
             return 0
         due = self._line.due()
         return self._look_at if due is None else min(due, self._look_at)
@@ -132,6 +132,10 @@ class Session:
         self._down_for = reason
         if news:
             self._log.info("link_down", device=device, reason=reason)
+
+    def _may_answer(self) -> bool:
+        """Whether a question waits, and the reader takes the answers: they must not pile up here."""
+        return len(self._questions) > 0 and self._line.unsent() == 0
 
     def _forget(self) -> None:
         self._asker = None

@@ -128,6 +128,10 @@ class Channel:
             self._queue += data
             self._next(now)
 
+    def unsent(self) -> int:
+        """Bytes that wait here until what is on its way has arrived."""
+        return len(self._queue)
+
     def drop(self, reason: int, now: int) -> None:
         """End the connection and tell the other end why; a host opens anew after a pause. Gives no event."""
         if self._connected:

@@ -96,6 +96,10 @@ class SecureChannel:
             self._tls.write(message)
             self._channel.send(self._outgoing.read(), now)
 
+    def unsent(self) -> int:
+        """Bytes that wait here until what is on its way has arrived."""
+        return self._channel.unsent()
+
     def refuse(self, now: int) -> None:
         """The other end is not who it should be: end the connection, tell it so, and try again later."""
         self._end(ch.REFUSED, now)

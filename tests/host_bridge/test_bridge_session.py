@@ -12,7 +12,7 @@ from cryptography import x509
 from pairing_rig import DEVICE, NOW
 from session_rig import ACCEPTED, CTI, STEP_MS, DiskFull, SessionWorld
 
-from firmware.wire import cobs, messages
+from firmware.wire import cobs, frame, messages
 from firmware.wire.channel import CONNECTED, PAIRING, SESSION, Channel
 from firmware.wire.tls import Event, SecureChannel
 from host_bridge.eligibility import CertificateStatus, Prescription
@@ -178,6 +178,39 @@ def test_of_two_questions_at_once_the_first_is_answered_before_the_second_is_loo
     assert world.reader.answers[1].kind == messages.CERTIFICATE_STATUS
     assert world.now - asked_at < 7000
     assert world.events("link_down") == []
+
+
+def test_a_reader_that_asks_on_and_hardly_takes_the_answers_is_put_out_before_they_pile_up(
+    world: SessionWorld,
+) -> None:
+    world.connected()
+    world.desk.listed = tuple(Prescription(f"{number:032d}", "20260101", "x" * 96) for number in range(16))
+    world.pass_time(100)
+    held: list[bytes] = []
+    said, wait_until = world.reader.line.output, world.now + 3500
+
+    def output() -> bytes:
+        """One acknowledgement in 3.5 s: just enough to stay."""
+        nonlocal wait_until
+        kept = b""
+        for piece in filter(None, said().split(b"\0")):
+            one = frame.decode(piece, cobs)
+            if one is not None and one.kind == frame.ACK:
+                held[:] = [b"\0" + piece + b"\0"]
+            else:
+                kept += b"\0" + piece + b"\0"
+        if world.now >= wait_until:
+            wait_until = world.now + 3500
+            kept += b"".join(held)
+        return kept
+
+    world.reader.line.output = output  # type: ignore[method-assign]
+    for number in range(1, 400):
+        if not world.reader.lost:
+            world.reader.line.send(messages.PRESCRIPTIONS, number, bytes(32), world.now)
+            world.pass_time(20)
+    assert world.events("link_down")[0]["reason"] == "too_many_questions"
+    assert len(world.desk.asked) < 10
 
 
 def test_a_question_is_acknowledged_before_it_is_answered(world: SessionWorld) -> None:

@@ -117,13 +117,15 @@ def test_a_long_message_goes_in_pieces_of_the_largest_payload() -> None:
     world = connected()
     sent = bytes(range(250)) * 10
     world.send(world.reader, sent)
-    sizes = []
+    sizes, unsent = [], []
     while world.to_host:
         (piece,) = frames(list(world.to_host))
         sizes.append(len(piece.payload))
+        unsent.append(world.reader.channel.unsent())
         world.deliver(world.host, world.to_host.pop(0))
         world.deliver(world.reader, world.to_reader.pop(0))
     assert sizes == [1000, 1000, 500]
+    assert unsent == [1500, 500, 0]
     assert world.host.epochs[-1].received == sent
 
 
