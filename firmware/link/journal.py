@@ -2,7 +2,7 @@
 acknowledged yet, each sealed to the bridge (`firmware.token.record`).
 
 One transaction puts a record and moves the counter, so a number is used once and none is left out. What is deleted is
-overwritten, in the file and in its log (WAL). One SQLite connection, whose threads take turns.
+overwritten in the file, and its log (WAL) is cut to nothing. One SQLite connection, whose threads take turns.
 """
 
 import hashlib
@@ -204,6 +204,8 @@ class Journal:
                 if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_FULL:
                     self.close()  # a connection may hold what the disk does not; a full disk alone can still be read
                 raise _explained(self._file, error) from error
+            except OSError as error:
+                raise JournalUnavailable(str(error)) from error
             except UnicodeDecodeError as error:  # SQLite's message quotes the damage, and Python cannot read it
                 self.close()
                 raise JournalDamaged(f"{self._file} is damaged: its schema") from error
@@ -254,13 +256,14 @@ def _check(file: Path) -> None:
         (kind,) = database.execute("PRAGMA application_id").fetchone()
         if found != "ok" or kind != _FORMAT:
             raise JournalDamaged(f"{file} is damaged: {found if found != 'ok' else 'no journal of a reader'}")
-        counters = [record.counter for record in _records(database, "ORDER BY counter")]
-        if counters and counters[-1] > _state(database).counter:
+        last = _state(database).counter
+        if any(record.counter > last for record in _records(database, "ORDER BY counter")):
             raise JournalDamaged(f"{file} is damaged: records beyond the counter")
     finally:
         database.close()
         for one in beside:  # made by looking, and empty
-            one.unlink(missing_ok=True)
+            with suppress(OSError):  # on a disk that takes nothing, nothing was made
+                one.unlink()
 
 
 def _state(database: sqlite3.Connection) -> _State:

@@ -49,6 +49,19 @@ class BrokenDisk:
         _run("mount", "-o", "loop", str(self._image), str(self.folder))
 
 
+class ReadOnlyDisk:
+    """A file system that is mounted read-only, while no file in it is open."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def refuse(self) -> None:
+        _run("mount", "-o", "remount,ro", str(self.folder))
+
+    def recover(self) -> None:
+        _run("mount", "-o", "remount,rw", str(self.folder))
+
+
 class LimitedDisk:
     """No file of this process may grow."""
 
@@ -76,6 +89,12 @@ def limited(folder: Path) -> Iterator[Disk]:
 def full(folder: Path) -> Iterator[Disk]:
     """A tmpfs of 1 MB."""
     yield from _mounted(folder, FullDisk(folder), "-t", "tmpfs", "-o", "size=1m", "none")
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[Disk]:
+    """A tmpfs."""
+    yield from _mounted(folder, ReadOnlyDisk(folder), "-t", "tmpfs", "none")
 
 
 @contextmanager

@@ -86,6 +86,16 @@ def test_a_damaged_file_is_refused_and_not_touched(file: Path, damage: Callable[
     assert {one.name: one.read_bytes() for one in file.parent.iterdir()} == before
 
 
+@pytest.mark.parametrize("damage", [name for name in DAMAGES if name.startswith("counter")])
+def test_a_damaged_counter_is_found_also_where_no_record_waits(file: Path, damage: str) -> None:
+    journal = Journal(file)
+    journal.wipe()
+    journal.close()
+    DAMAGES[damage](file)
+    with pytest.raises(JournalDamaged):
+        Journal(file)
+
+
 def test_a_log_left_by_a_killed_reader_is_not_touched_either_where_the_file_is_damaged(file: Path) -> None:
     """What a repair could use must still be there."""
     killed(file, RECORDS + 1)

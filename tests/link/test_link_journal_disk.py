@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from small_disk import Disk, FullDisk, broken, full, limited
+from small_disk import Disk, FullDisk, broken, full, limited, read_only
 from test_link_journal import digest, put
 
 from firmware.link.journal import Journal, JournalUnavailable
@@ -56,6 +56,7 @@ def test_a_receipt_that_cannot_be_noted_is_noted_later(disk: Disk) -> None:
     journal.close()
 
 
+@pytest.mark.parametrize("disk", [*DISKS, read_only], indirect=True, ids=lambda disk: disk.__name__)
 def test_a_reader_started_on_a_disk_that_takes_nothing_is_told_so_and_nothing_is_lost(disk: Disk) -> None:
     file = disk.folder / "journal.db"
     journal = Journal.make(file)
