@@ -17,11 +17,10 @@ from host_bridge.identity import BridgeIdentity
 from host_bridge.makers import Makers
 from host_bridge.pairing import Pairing, Phase
 from host_bridge.port import PortLost, TerminalPort
+from host_bridge.session import REOPEN_S, WRITE_S, monotonic_ms
 
 TOLD_S: Final = 5.0
 """From one line of progress to the next while nothing changes."""
-REOPEN_S: Final = 0.2
-WRITE_S: Final = 2.0
 READ_S: Final = 0.1
 LINGER_S: Final = 0.5
 """After the end, so that the reader learns of it."""
@@ -63,7 +62,7 @@ class _Run:
                 if self.pairing.over:
                     break
         except KeyboardInterrupt:
-            self.pairing.stop(_now())
+            self.pairing.stop(monotonic_ms())
         finally:
             self._linger()
             self.port.close()
@@ -78,7 +77,7 @@ class _Run:
             try:
                 if not opened:
                     self.port.open()
-                    self.pairing.start(_now())
+                    self.pairing.start(monotonic_ms())
                     opened = True
                 self._turn()
                 yield self.pairing.obstacle if self.pairing.phase is Phase.SEEKING else ""
@@ -90,9 +89,9 @@ class _Run:
 
     def _turn(self) -> None:
         """Raises PortLost."""
-        self.pairing.feed(self.port.read(READ_S), _now())
+        self.pairing.feed(self.port.read(READ_S), monotonic_ms())
         self._flush()
-        self.pairing.tick(_now())
+        self.pairing.tick(monotonic_ms())
         self._flush()
 
     def _flush(self) -> None:
@@ -123,7 +122,7 @@ class _Run:
         digits = words.digits(typed)
         if len(digits) != CODE_DIGITS:
             self.say(words.NOT_SIX)
-        elif not self.pairing.type_code(digits, _now()) and not self.pairing.over:
+        elif not self.pairing.type_code(digits, monotonic_ms()) and not self.pairing.over:
             self.say(words.WRONG.format(left=self.pairing.typings_left))
         if self.pairing.phase is Phase.CODE:
             self.typist.ask(words.ASK)
@@ -173,7 +172,3 @@ class _Typist:
 
     def _read(self) -> None:
         self._lines.put(self._stream.readline())
-
-
-def _now() -> int:
-    return time.monotonic_ns() // 1_000_000
