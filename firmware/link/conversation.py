@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from board.contracts import KeyStore
-from firmware.link.answers import CertificateStatus, LinkDown, PasscodeChecked, Prescription, Receipt, Settings
+from firmware.link.answers import LinkDown, Receipt, Settings
 from firmware.link.identity import IdentityRefused
 from firmware.link.journal import Journal, JournalDamaged, Record
 from firmware.link.outbox import Outbox, pending
+from firmware.link.questions import ANSWERS, Question
 from firmware.link.renewal import Renewal
 from firmware.link.trust import bridge_named_in, paired_bridge, server_context
 from firmware.wire import messages
@@ -25,31 +26,6 @@ if TYPE_CHECKING:
 
 RETRY_MS: Final = 1000
 """Pause before a record is sent again to a terminal that could not take it."""
-
-_ANSWERS: dict[int, tuple[int, Callable[[bytes], Any]]] = {
-    messages.OPEN_VISIT: (messages.NONCE, messages.unpack_nonce),
-    messages.IDENTIFY: (messages.STANDING, messages.unpack_standing),
-    messages.REVOCATION: (messages.CERTIFICATE_STATUS, CertificateStatus.unpack),
-    messages.PRESCRIPTIONS: (messages.PRESCRIPTION_LIST, Prescription.unpack_list),
-    messages.CHECK_PASSCODE: (messages.PASSCODE, PasscodeChecked.unpack),
-    messages.CALL_RECEPTION: (messages.DONE, lambda _: None),
-    messages.DELIVER: (messages.RECEIPT, Receipt.unpack),
-    messages.RENEW: (messages.ISSUED, lambda body: body),
-}
-"""Question -> kind of the answer, and what reads its body."""
-
-
-class Question:
-    """One question of a visit; `answer` ends with what the terminal said, or in LinkDown."""
-
-    def __init__(self, kind: int, body: bytes) -> None:
-        """Raises Malformed where `body` is longer than the catalogue allows."""
-        if len(body) > messages.CAPS[kind]:
-            raise Malformed(f"message {kind} of {len(body)} bytes")
-        self.kind = kind
-        self.body = body
-        self.sent = False
-        self.answer = pending()
 
 
 @dataclass(frozen=True)
@@ -168,7 +144,10 @@ class Conversation:
         )
 
     def _follow(self, events: list[Event], now: int) -> None:
+        line = self._line
         for event in events:
+            if self._line is not line:
+                break  # the identity is a new one: what came on the old one's connection ended with it
             if isinstance(event, Lost):
                 self._fell(event.reason)
                 continue
@@ -202,7 +181,7 @@ class Conversation:
         if message.kind == messages.ERROR:
             self._could_not(message.request, asked, now)
             return
-        expected, unpack = _ANSWERS[asked]
+        expected, unpack = ANSWERS[asked]
         if message.kind != expected:
             raise Malformed(f"answer {message.kind} to question {asked}")
         answer = unpack(message.body)
@@ -224,10 +203,6 @@ class Conversation:
             return
         self.up = True
         self._down_for = ""
-        self._asked.clear()
-        self._delivery = self._deliver_at = self._renewing = None
-        for question in self._questions.values():
-            question.sent = False
         self._on_event("link_up", bridge=self._bridge)
         if not self.first_met.done():
             self.first_met.set_result(None)
@@ -318,6 +293,10 @@ class Conversation:
         news = self.up or reason != self._down_for
         self.up = False
         self._down_for = reason
+        self._asked.clear()
+        self._delivery = self._deliver_at = self._renewing = None
+        for question in self._questions.values():
+            question.sent = False
         if news:
             self._on_event("link_down", reason=reason)
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from board.contracts import HostPort, KeyStore
 from firmware.link.answers import LinkDown, PasscodeChecked, Prescription, Receipt, Settings, Standing
-from firmware.link.conversation import Conversation, Met, Question
+from firmware.link.conversation import Conversation, Met
 from firmware.link.journal import Journal
 from firmware.link.outbox import pending
 from firmware.link.pump import Pump, now_ms
+from firmware.link.questions import Question
 from firmware.wire import messages
 from firmware.wire.messages import LIMITS_MS
 

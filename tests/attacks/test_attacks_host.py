@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from firmware.link.answers import LinkDown
-from firmware.link.conversation import Question
+from firmware.link.questions import Question
 from firmware.wire import messages
 from firmware.wire.tls import Received
 from host_bridge.certificates import issue, name

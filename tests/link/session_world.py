@@ -10,8 +10,9 @@ from typing import Any
 
 from board.demo.pair import pair
 from board.sim.keystore import make_device
-from firmware.link.conversation import Conversation, Question
+from firmware.link.conversation import Conversation
 from firmware.link.journal import Journal
+from firmware.link.questions import Question
 from firmware.link.state import journal_file, open_keys
 from firmware.token.record import open_record, seal
 from firmware.wire import cobs, messages

@@ -195,6 +195,20 @@ def test_a_host_that_speaks_before_its_settings_is_left(world: World, greeting: 
     assert not world.reader.up and world.journal.undelivered() == 1
 
 
+def test_an_answer_to_what_was_asked_on_the_connection_before_is_left(world: World) -> None:
+    up(world)
+    asked: list[Received] = []
+    world.host.lies[messages.DELIVER] = lambda question: asked.append(question) or []  # type: ignore[func-returns-value]
+    world.keep(token(1))
+    world.until(lambda: bool(asked))
+    world.unplug()
+    receipt = messages.pack_receipt(token(1)[:16], True, "")
+    world.host.greeting = [(messages.RECEIPT, asked[0].request, receipt)]
+    world.plug()
+    world.until(lambda: world.host.lost == ["port_gone", "refused_by_other_end"])
+    assert world.told("token_receipt") == [] and world.journal.undelivered() == 1
+
+
 @pytest.mark.parametrize("key", [bytes(32), b"\1" + bytes(31)], ids=["zeros", "of low order"])
 def test_a_sealing_key_that_seals_nothing_is_not_taken(world: World, key: bytes) -> None:
     world.host.settings = world.host.settings_body(sealing_key=key)

@@ -65,6 +65,20 @@ def test_an_identity_with_less_than_ten_days_left_is_renewed_and_the_new_one_use
     assert asked(world) == 1
 
 
+def test_settings_right_behind_the_new_identity_are_not_those_of_a_connection(world: World) -> None:
+    settings = (messages.SETTINGS, 0, world.host.settings)
+
+    def between_settings(question: Received) -> Said:
+        return [settings, *issue(world)(question), settings]  # the last two travel in one frame
+
+    world.host.lies[messages.RENEW] = between_settings
+    world.until(lambda: bool(world.told("identity_renewed")))
+    assert not world.reader.up and world.events[-1] == ("link_down", {"reason": "renewed"})
+    nonce = world.ask(messages.OPEN_VISIT)  # were the link taken for up, this went nowhere
+    world.until(nonce.done)
+    assert len(world.told("link_up")) == 2
+
+
 def test_an_identity_with_more_than_ten_days_left_is_not_renewed(world: World) -> None:
     world.host.settings = world.host.settings_body(NOW + 19 * DAY)
     world.wait(60_000)
