@@ -96,9 +96,9 @@ def _stamp(file: Path) -> tuple[int, int, int]:
 
 def _load(file: Path) -> _Known:
     """Raises OSError, PeopleMalformed."""
-    text = file.read_text("utf-8")
+    content = file.read_bytes()
     try:
-        table = json.loads(text)
+        table = json.loads(content.decode())
         people = {bytes.fromhex(person["certificate"]): person for person in table["people"]}
         return _Known(
             {key: _qualification(person) for key, person in people.items()},
@@ -107,7 +107,7 @@ def _load(file: Path) -> _Known:
             _disaster(table.get("disaster", False)),
             _passcode(table.get("passcode")),
         )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise PeopleMalformed(f"{file.name}: {type(error).__name__}") from error
 
 

@@ -105,6 +105,10 @@ def test_people_file_has_prescriptions_disaster_and_passcode_and_may_change_whil
     file.write_text("[")
     with pytest.raises(EligibilityUnavailable):
         simulator.disaster()
+    for content in (b"\xff\xfe{}", b"[" * 100_000):
+        file.write_bytes(content)
+        with pytest.raises(EligibilityUnavailable):
+            simulator.disaster()
     file.unlink()
     with pytest.raises(EligibilityUnavailable):
         simulator.qualification(known)
