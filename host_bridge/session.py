@@ -260,8 +260,8 @@ def serve(
                 session.start(monotonic_ms())
                 while not stop.is_set():
                     _turn(session, port)
-            except PortLost as lost:
-                session.fell(lost.reason)
+            except Exception as error:  # without this loop no visit is ever taken again: begin anew instead
+                session.fell(error.reason if isinstance(error, PortLost) else f"internal: {type(error).__name__}")
                 stop.wait(REOPEN_S)
     finally:
         port.close()
