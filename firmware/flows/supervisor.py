@@ -7,20 +7,20 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 from firmware.flows.events import EventLog
 from firmware.flows.pipe import Message, PipeBroken, answer_calls
 from firmware.flows.process import Child
 from firmware.flows.signer import Signing, TokenSigner
-from firmware.link.answers import LinkDown, Settings
+from firmware.link.answers import LinkDown, Receipt, Settings
 from firmware.link.journal import JournalDamaged, JournalUnavailable
 from firmware.link.link import Link
 from firmware.policy import japanese_day
 from firmware.token.claims import Method
-from firmware.wire.messages import Malformed
 
 RESTART_S = 2.0
 """Pause before the next try when a visit's process could not serve anybody."""
@@ -97,8 +97,7 @@ class Supervisor:
         except JournalDamaged as damaged:
             self._log.write("journal_unavailable", reason=str(damaged))
             return {"silent": "nothing can be kept"}
-        except (KeyError, TypeError, ValueError, Malformed) as error:
-            # A visit's process that has gone wrong harms itself alone.
+        except Exception as error:  # a visit's process that has gone wrong harms itself alone, whatever it sends
             self._log.write("question_refused", reason=type(error).__name__)
             return {"silent": "not understood"}
 
@@ -128,7 +127,9 @@ class Supervisor:
             "ask_prescriptions": standing.ask_prescriptions,
         }
 
-    async def _deliver(self, question: Message, visit: _Opened) -> Message:
+    def _deliver(self, question: Message, visit: _Opened) -> Coroutine[Any, Any, Message]:
+        """Sign the visit into the journal, now; what is returned waits for the receipt, perhaps for days, and holds
+        nothing of the visit but how long it took."""
         since = time.monotonic()
         signing = Signing(
             cti=question["cti"],
@@ -143,19 +144,21 @@ class Supervisor:
             policy_date=visit.today,
             evidence=question["evidence"],
         )
-        signed = since
 
         def keep() -> None:
-            nonlocal signed
             kept = self._signer.sign(signing)
-            signed = time.monotonic()
             self._log.write("record_journalled", cti=signing.cti.hex(), counter=kept.counter, bytes=kept.size)
 
-        receipt = await self._link.deliver(signing.cti, keep)
-        done = time.monotonic()
-        return {
-            "accepted": receipt.accepted,
-            "refusal": receipt.refusal,
-            "token_ms": (signed - since) * 1000,
-            "host_ms": (done - signed) * 1000,
-        }
+        receipt = self._link.deliver(signing.cti, keep)
+        return _delivered(receipt, since, time.monotonic())
+
+
+async def _delivered(receipt: Awaitable[Receipt], since: float, signed: float) -> Message:
+    """The answer to a delivery; `since` and `signed` in seconds of the monotonic clock."""
+    last_word = await receipt
+    return {
+        "accepted": last_word.accepted,
+        "refusal": last_word.refusal,
+        "token_ms": (signed - since) * 1000,
+        "host_ms": (time.monotonic() - signed) * 1000,
+    }

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from firmware.token.record import seal
 from firmware.wire import messages
@@ -34,6 +35,9 @@ class CertificateStatus(StrEnum):
 
 _NAME = re.compile(r"[a-z0-9_]*")
 """Reasons go into the event log, where nothing else that a terminal says may go."""
+
+_NO_TIME: Final = 253_370_764_800
+"""Seconds from 1970 to the year 9999, the last one that a date can have."""
 
 _STATUSES = {
     messages.GOOD: CertificateStatus.GOOD,
@@ -69,6 +73,8 @@ class Settings:
     def unpack(cls, body: bytes) -> "Settings":
         """From the body of a SETTINGS. Raises Malformed."""
         bridge_id, facility_key, sealing_key, kind, flags, now = messages.unpack_settings(body)
+        if now >= _NO_TIME:
+            raise messages.Malformed("a time that no calendar has")
         try:
             seal(sealing_key, bridge_id, b"", b"")
         except ValueError:

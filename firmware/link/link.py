@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
@@ -102,21 +103,32 @@ class Link:
         """Tell the reception that the patient asks for somebody. Raises LinkDown."""
         await self._ask(messages.CALL_RECEPTION, b"")
 
-    async def deliver(self, cti: bytes, keep: Callable[[], None]) -> Receipt:
-        """Have `keep` put the record of this token into the journal, and wait for the receipt, however long it takes.
+    def deliver(self, cti: bytes, keep: Callable[[], None]) -> Coroutine[Any, Any, Receipt]:
+        """Have `keep` put the record of this token into the journal, now; what is returned waits for the receipt,
+        however long it takes, and holds nothing of the visit.
 
-        Cancelling the call does not take the record back. Raises what `keep` raises, and LinkDown for a record that
+        Cancelling it does not take the record back. Raises what `keep` raises; awaited, LinkDown for a record that
         was wiped before any terminal took it.
         """
         receipt = pending()
         self._pump.call(lambda: self._conversation.expect(cti, receipt))
         try:
             keep()
-            self._pump.call(lambda: None)  # there is a new record
+        except BaseException:
+            self._expect_no_more(cti)
+            raise
+        self._pump.call(lambda: None)  # there is a new record
+        return self._receipt(cti, receipt)
+
+    async def _receipt(self, cti: bytes, receipt: Future[Any]) -> Receipt:
+        try:
             answer: Receipt = await asyncio.wrap_future(receipt)
             return answer
         finally:
-            self._pump.call(lambda: self._conversation.expect_no_more(cti))
+            self._expect_no_more(cti)
+
+    def _expect_no_more(self, cti: bytes) -> None:
+        self._pump.call(lambda: self._conversation.expect_no_more(cti))
 
     async def _ask(self, kind: int, body: bytes) -> Any:
         question = Question(kind, body)

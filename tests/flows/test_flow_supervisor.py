@@ -1,10 +1,12 @@
 """The process that lasts: what it does with a visit's questions, whatever becomes of the visit."""
 
 import asyncio
+import gc
 import io
 import json
 import resource
-from collections.abc import Callable
+import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,11 +53,14 @@ class MemoryLink:
     async def identify(self, certificate: bytes) -> Standing:
         return Standing(True, CertificateStatus.GOOD, 1, True, False)
 
-    async def deliver(self, cti: bytes, keep: Callable[[], None]) -> Receipt:
+    def deliver(self, cti: bytes, keep: Callable[[], None]) -> Awaitable[Receipt]:
         keep()
         record = self.journal.oldest()
         assert record is not None and record.cti == cti
         self.delivered.append(open_record(PRIVATE, BRIDGE, record.sealed)[0])
+        return self.receipt(cti)
+
+    async def receipt(self, cti: bytes) -> Receipt:
         await self.answers.wait()
         return Receipt(cti, True, None)
 
@@ -143,6 +148,22 @@ async def test_a_delivery_goes_on_when_the_visit_that_asked_for_it_has_ended(des
     await until(lambda: desk.supervised == 0)
 
 
+async def test_what_waits_for_a_receipt_after_its_visit_has_ended_holds_nothing_of_it(desk: Desk) -> None:
+    """The terminal may be away for a week."""
+    certificate, evidence = (bytes(bytearray(one)) for one in (desk.keys.certificate, b"evidence"))
+    cti = (await desk.ask({"call": "open_visit"}))["cti"]
+    await desk.ask({"call": "identify", "cti": cti, "certificate": certificate})
+    asked = desk.ask({**delivery(cti), "evidence": evidence})
+    await until(lambda: bool(desk.link.delivered))
+    asked.cancel()
+    await asyncio.wait({asked})
+    assert desk.supervised == 1
+    del asked
+    gc.collect()
+    alone = sys.getrefcount(bytes(bytearray(b"of nobody else's"))) + 1
+    assert (sys.getrefcount(certificate), sys.getrefcount(evidence)) == (alone, alone)
+
+
 async def test_one_visit_gives_one_token_even_if_its_process_asks_twice(desk: Desk) -> None:
     appointment = await opened(desk)
     desk.link.answers.set()
@@ -183,12 +204,29 @@ async def test_a_visit_learns_what_may_be_asked(desk: Desk) -> None:
         {"call": "format the disk"},
         {"call": "identify", "cti": b"unknown", "certificate": b""},
         {"call": "deliver", "cti": b"unknown"},
+        {"call": ["open_visit"], "cti": {}},
     ],
-    ids=["empty", "unknown call", "unknown visit", "delivery of nothing"],
+    ids=["empty", "unknown call", "unknown visit", "delivery of nothing", "call that is a list"],
 )
 async def test_a_visit_process_gone_wrong_harms_nobody_else(desk: Desk, question: Message) -> None:
     assert "silent" in await desk.ask(question)
     assert desk.events() == ["question_refused"]
+
+
+@pytest.mark.parametrize("consents", [[1], 1, {1: "yes"}, {2**70: True}], ids=["list", "number", "words", "beyond"])
+async def test_a_visit_process_whose_consents_are_none_gets_no_token(desk: Desk, consents: object) -> None:
+    appointment = await opened(desk)
+    answer = await desk.ask({**delivery(appointment["cti"]), "consents": consents})
+    assert answer == {"silent": "not understood"}
+    assert desk.link.delivered == [] and desk.link.journal.last()[0] == 0
+
+
+async def test_a_surprise_while_one_visit_is_served_does_not_end_the_reader(desk: Desk) -> None:
+    desk.link.now = 2**63  # beyond every calendar
+    assert await desk.ask({"call": "open_visit"}) == {"silent": "not understood"}
+    assert desk.events() == ["question_refused"]
+    desk.link.now = EVENING
+    assert "nonce" in await desk.ask({"call": "open_visit"})
 
 
 async def test_a_certificate_that_is_none_is_not_signed_for(desk: Desk) -> None:

@@ -216,6 +216,13 @@ def test_a_sealing_key_that_seals_nothing_is_not_taken(world: World, key: bytes)
     assert world.reader.met is None
 
 
+@pytest.mark.parametrize("time", [2**64 - 1, 2**63, 253_370_764_800])
+def test_a_time_that_no_calendar_has_is_not_taken(world: World, time: int) -> None:
+    world.host.settings = world.host.settings_body(time)
+    world.until(lambda: world.host.lost == ["refused_by_other_end"])
+    assert world.reader.met is None
+
+
 def test_a_wrong_answer_to_a_question_that_nobody_waits_for_any_more_is_a_lie_too(world: World) -> None:
     up(world)
     kept: list[Received] = []
