@@ -1,8 +1,8 @@
 """The host's end of pairing: the steps of `firmware.wire.enrolment`, without any input or output of its own.
 
 One run shows one code. Until the host has revealed its nonce, a connection may be lost and begun anew; after that
-any loss ends the run, so that somebody on the cable has one try in a million at two equal codes. The code may be
-typed TYPINGS times, because it is the same one each time.
+any loss ends the run, so that somebody on the cable has no choice of the code here; how often they may try for the
+same one at the reader stands in PROTOCOL.md. It may be typed TYPINGS times, because it is the same one each time.
 """
 
 import os

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from firmware.wire.frame import Codec
 
 TRY_MS: Final = 8000
-"""From one nonce of the reader's to the next. Whoever sits on the cable could otherwise have thousands, unseen, until
-one gives the code that staff see at the terminal; the host waits longer than this."""
+"""From one nonce of the reader's to the next: whoever sits on the cable could otherwise have thousands until one gives
+the code that staff see at the terminal. And from the end of a code that was shown to the next nonce: a touch that was
+meant for it must not fall on another one. The host waits longer than this."""
 LAST_WORD_MS: Final = 500
 """How long the reader stays after its last word, so that it arrives."""
 
@@ -81,7 +82,7 @@ class Enrolment:
     def gone(self, reason: str, now: int) -> None:
         """The line is there no more."""
         self._steps.start(now)
-        self._lost(reason)
+        self._lost(reason, now)
 
     def feed(self, data: bytes, now: int) -> None:
         """Bytes from the line."""
@@ -130,13 +131,13 @@ class Enrolment:
     def _follow(self, events: list[tuple[int, int, bytes]], now: int) -> None:
         for kind, step, body in events:
             if kind == LOST:
-                self._lost("connection_lost")
+                self._lost("connection_lost", now)
             elif self._paired is not None:
                 continue
             elif kind == CONNECTED:
                 self._await(wire.HELLO, now, STEP_MS)
             elif step == wire.REFUSED and self._until is not None:
-                self._fail("terminal_refused")
+                self._fail("terminal_refused", now)
             elif self._until is not None:
                 try:
                     self._receive(step, body, now)
@@ -217,17 +218,19 @@ class Enrolment:
 
     def _refuse(self, reason: str, now: int) -> None:
         self._steps.send(wire.REFUSED, reason.encode(), now)
-        self._fail(reason)
+        self._fail(reason, now)
 
-    def _lost(self, reason: str) -> None:
+    def _lost(self, reason: str, now: int) -> None:
         """The connection is over."""
         if self._paired is not None:
             self._leave()
         elif self._request:
-            self._fail(reason)
+            self._fail(reason, now)
         else:
             self._forget()
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: str, now: int) -> None:
+        if self._compared:
+            self._try_at = now + TRY_MS
         self._forget()
         self._on_news(Failed(reason))

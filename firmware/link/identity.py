@@ -1,10 +1,16 @@
 """What a reader takes as its local identity (LDevID, IEEE 802.1AR), and how long it lasts."""
 
+import re
+
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from firmware.token.certificate import load_certificate
+
+
+_BRIDGE = re.compile(r"[0-9a-f]{32}")
+"""A bridge's id, as certificates name it."""
 
 
 class IdentityRefused(Exception):
@@ -20,7 +26,7 @@ def check_authority(authority: bytes) -> str:
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.ExtensionNotFound) as error:
         raise IdentityRefused("the terminal's authority is none") from error
     name = serial_number(certificate)
-    if not constraints.ca or not name:
+    if not constraints.ca or not _BRIDGE.fullmatch(name):
         raise IdentityRefused("the terminal's authority is none")
     return name
 

@@ -1,7 +1,9 @@
 """How a reader gets its local identity (LDevID) from a host: the steps on a connection of purpose PAIRING.
 
 Nothing in them is secret, so they need no TLS: what counts is signed, and people compare a code. The host commits to
-its nonce before it sees the reader's, so that somebody on the cable has one try in a million at two equal codes.
+its nonce before it sees the reader's, so that nobody on the cable has a choice of the host's code. Whoever poses as a
+host does know the reader's code before REVEAL, and may try again for another: so the reader gives few nonces
+(PROTOCOL.md has the figures).
 
 The messages have the header of `firmware.wire.messages`, request id 0.
 """

@@ -218,6 +218,25 @@ def test_a_reader_gives_a_new_nonce_every_eight_seconds_at_most_and_keeps_the_ho
     assert honest.type_code(reader.code, line.now)
 
 
+def test_a_touch_meant_for_a_code_that_has_just_failed_does_not_fall_on_another_one(
+    reader: Reader, bridge: BridgeIdentity, tmp_path: Path
+) -> None:
+    """Staff have typed the code, look at the terminal, and touch; whoever sits on the cable has cut in between."""
+    line, host = met(reader, bridge)
+    line.wait(30_000)
+    assert host.type_code(reader.code, line.now)
+    forged = Forged(create_bridge(tmp_path / "forged"))
+    line.host = forged.steps
+    forged.steps.start(line.now)
+    forged.greet(line)
+    line.wait(TRY_MS - 500)
+    reader.end.confirm(line.now)
+    assert reader.news[1:] == [Failed("connection_lost")] and line.heard[1:] == []
+    line.wait(500)  # the next try is not lost, only late
+    forged.say(line, enrolment.REVEAL, forged.nonce)
+    assert isinstance(reader.news[-1], Comparing)
+
+
 class Forged:
     """A host that says what it likes, in the order it likes."""
 
@@ -276,8 +295,20 @@ def test_a_step_out_of_its_order_ends_it(reader: Reader, bridge: BridgeIdentity,
     assert isinstance(reader.news[-1], Failed) and not reader.is_paired()
 
 
-@pytest.mark.parametrize("authority", [b"", b"certificate", bytes(4000)], ids=len)
+def authority_named(number: str) -> bytes:
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    subject = name("Authority", number)
+    made = issue(subject, key.public_key(), subject, key, None, now, now + timedelta(days=1))
+    return made.public_bytes(serialization.Encoding.DER)
+
+
+@pytest.mark.parametrize(
+    "authority",
+    [b"", b"certificate", bytes(4000), authority_named("Hanako Mihon"), authority_named("AB" * 16)],
+    ids=["empty", "word", "zeros", "naming a person", "in capitals"],
+)
 def test_an_authority_that_is_none_ends_it(reader: Reader, bridge: BridgeIdentity, authority: bytes) -> None:
+    """The name of a bridge goes into the event log."""
     host = Forged(bridge)
     line = Line(reader, host.steps)
     line.wait(100)
