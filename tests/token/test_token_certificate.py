@@ -47,6 +47,14 @@ def test_a_malformed_extension_is_a_value_error(oid: str, value: bytes) -> None:
         load_certificate(with_extension(oid, value))
 
 
+def test_a_name_that_is_no_text_is_a_value_error(world: World) -> None:
+    der = world.card.certificate
+    country = bytes.fromhex("0603550406") + b"\x13\x02JP"
+    assert country in der
+    with pytest.raises(ValueError, match=r"^a certificate that cannot be read$"):
+        load_certificate(der.replace(country, bytes.fromhex("0603550406") + b"\x03\x02\x00P"))
+
+
 def test_an_extension_that_comes_twice_is_a_value_error() -> None:
     once = with_extension("2.5.29.15", bytes.fromhex("03020780"))
     assert len(load_certificate(once).extensions) == 2
