@@ -8,7 +8,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from firmware.token.certificate import load_certificate
 
-
 _BRIDGE = re.compile(r"[0-9a-f]{32}")
 """A bridge's id, as certificates name it."""
 
