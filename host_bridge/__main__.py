@@ -1,6 +1,7 @@
 """The bridge's program: the one place that chooses its parts and puts them together."""
 
 import argparse
+import errno
 import resource
 import signal
 import sys
@@ -51,6 +52,9 @@ _UNUSABLE = (
 )
 
 
+_FULL = ": 空き容量がありません。ファイルを減らしてから、もう一度 / free some space on that disk, and start again"
+
+
 def main() -> None:
     """Entry point `kiosk-bridge`."""
     parser = argparse.ArgumentParser(prog="kiosk-bridge", description="Bridge on the qualification terminal")
@@ -68,7 +72,8 @@ def main() -> None:
     except NotPaired as refused:
         sys.exit(str(refused))
     except _UNUSABLE as error:
-        sys.exit(f"kiosk-bridge: {error}")
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        sys.exit(f"kiosk-bridge: {error}{_FULL if full else ''}")
 
 
 def run(options: argparse.Namespace) -> None:

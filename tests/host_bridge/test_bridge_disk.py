@@ -4,6 +4,7 @@ import os
 import resource
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -60,6 +61,15 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
         pytest.skip("missing hardware: no disk may be mounted here")
     yield SmallDisk(folder)
     subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_bridge_that_finds_no_space_when_it_is_made_says_what_to_do(disk: SmallDisk) -> None:
+    disk.fill()
+    line = [sys.executable, "-m", "host_bridge", "init", "--identity", str(disk.folder / "identity")]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "free some space on that disk" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def numbered(bridge: Bridge, number: int) -> Delivery:
