@@ -7,7 +7,6 @@
 import argparse
 import asyncio
 import ctypes
-import os
 import resource
 import signal
 import socket
@@ -16,14 +15,14 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from board.contracts import CardFault, CardGone, Light, ReaderAbsent
-from board.linux.pcsc import PcscReader, PcscSession
+from board.contracts import Light
+from board.linux.pcsc import PcscReader
 from board.linux.serial import SerialHostPort
 from board.peripherals.status_light import StatusLight
 from board.profiles import Profile, ProfileError, load_profile
 from board.sim.camera import DockCamera, DockCardFace
 from board.sim.display import DockDisplay, DockKeypad, DockTouch
-from firmware.card.console import read_card
+from firmware.card.command import describe, obey
 from firmware.cobs import codec
 from firmware.face.engine import FaceEngine, ModelError
 from firmware.flows.events import EventLog
@@ -49,8 +48,6 @@ from firmware.token.anchors import TrustAnchors
 MANIFEST = Path(__file__).parents[1] / "models" / "manifest.toml"
 OUT_OF_ORDER = 3
 """Exit status when the reader cannot serve anybody; the reason is on its screen and on standard error."""
-CARD_HINT_S = 0.7
-"""A card that is not seen by then has still to be placed."""
 PR_SET_DUMPABLE = 4
 
 
@@ -64,19 +61,7 @@ def main() -> None:
     unpair_command = commands.add_parser("unpair", help="forget the terminal; the reader must be stopped")
     unpair_command.add_argument("--discard", action="store_true", help="wipe records that no terminal has taken yet")
     card_command = commands.add_parser("card", help="what a technician does with a card")
-    card_commands = card_command.add_subparsers(dest="card_command", required=True)
-    card_read = card_commands.add_parser("read", help="read a card step by step, personal data masked")
-    card_read.add_argument(
-        "--reader", default="", metavar="NAME", help="part of the PC/SC reader's name (default: any)"
-    )
-    card_read.add_argument("--extended", action="store_true", help="try extended APDUs where the reader does not tell")
-    card_read.add_argument("--trace", action="store_true", help="show each APDU, PIN bytes masked")
-    card_read.add_argument(
-        "--authority", type=Path, help="folder with jpki_ca.pem and cv_ca.json: whose cards are genuine"
-    )
-    card_read.add_argument(
-        "--photo", type=Path, metavar="FILE", help="write the photo to a new file, after you confirm"
-    )
+    describe(card_command)
     for command in (face_command, visit_command, run_command):
         command.add_argument("--profile", default="sim", help="board profile: a name, or a TOML file")
         command.add_argument("--models", type=Path, default=Path("build/models"), help="folder of built models")
@@ -89,7 +74,7 @@ def main() -> None:
     options = parser.parse_args()
     leave_no_core()
     if options.command == "card":
-        sys.exit(card(options))
+        sys.exit(obey(options, lambda: PcscReader(options.reader, extended=options.extended), trusted))
     if options.command == "unpair":
         sys.exit(forget_terminal(options))
     try:
@@ -106,47 +91,6 @@ def leave_no_core() -> None:
     """No core dump, and no other process of this user may look inside: memory here holds PINs and photos."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-
-
-def card(options: argparse.Namespace) -> int:
-    """Read the card on a reader aloud."""
-    if options.photo is not None and os.path.lexists(options.photo):
-        sys.exit(f"kiosk-reader: {options.photo} exists already: name a new file for the photo")
-    if options.photo is not None and not options.photo.parent.is_dir():
-        sys.exit(f"kiosk-reader: {options.photo.parent} is no folder")
-    try:
-        anchors = trusted(options.authority) if options.authority else None
-    except (OSError, ValueError) as error:
-        sys.exit(f"kiosk-reader: {options.authority}: {error}")
-    try:
-        session = asyncio.run(connect_card(options))
-    except ReaderAbsent as absent:
-        sys.exit(f"kiosk-reader: {absent.advice}")
-    except (CardGone, CardFault) as fault:
-        sys.exit(f"kiosk-reader: the card cannot be read: {str(fault) or 'it was lifted'}")
-    except KeyboardInterrupt:
-        return 1
-    try:
-        return read_card(session, anchors, trace=options.trace, photo=options.photo)
-    except BrokenPipeError:  # whoever reads what is told has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-
-
-async def connect_card(options: argparse.Namespace) -> PcscSession:
-    """Wait for a card. Raises ReaderAbsent, CardGone, CardFault."""
-    tray = PcscReader(options.reader, extended=options.extended)
-    try:
-        await tray.check()
-        waiting = asyncio.create_task(tray.inserted())
-        if not (await asyncio.wait({waiting}, timeout=CARD_HINT_S))[0]:
-            print("カードを置いてください（Ctrl-Cで終了） / place a card (Ctrl-C ends)")
-        await waiting
-        session = await tray.connect()
-        print(f"リーダー / reader: {session.reader}")
-        return session
-    finally:
-        await tray.close()
 
 
 def run(profile: Profile, options: argparse.Namespace) -> int:
