@@ -34,6 +34,16 @@ class Delivery:
     host_ms: float
 
 
+@dataclass(frozen=True)
+class Readiness:
+    """Whether a visit can end well, as far as is known."""
+
+    up: bool
+    """The terminal is connected."""
+    keeps: bool
+    """The reader's journal takes records."""
+
+
 class Host:
     """The terminal, seen from a visit. Each call raises HostSilent, or PipeBroken when the reader is stopping."""
 
@@ -82,10 +92,10 @@ class Host:
             return False
         return True
 
-    async def terminal_up(self) -> bool:
-        """Whether the terminal is connected."""
-        up: bool = (await self._call("terminal"))["up"]
-        return up
+    async def readiness(self) -> Readiness:
+        """Whether a visit can end well."""
+        answer = await self._call("readiness")
+        return Readiness(answer["up"], answer["keeps"])
 
     async def _call(self, what: str, **arguments: object) -> Message:
         answer = await self._caller.call(what, **arguments)

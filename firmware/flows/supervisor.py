@@ -85,17 +85,13 @@ class Supervisor:
                 case "call_reception":
                     await self._link.call_reception()
                     return {}
-                case "terminal":
-                    return {"up": self._link.up}
+                case "readiness":
+                    return {"up": self._link.up, "keeps": self._link.keeps}
                 case _:
                     raise ValueError("unknown call")
         except LinkDown as down:
             return {"silent": str(down)}
-        except JournalUnavailable as error:  # then nothing may be signed
-            self._log.write("journal_unavailable", reason=error.reason)
-            return {"silent": "nothing can be kept"}
-        except JournalDamaged as damaged:
-            self._log.write("journal_unavailable", reason=str(damaged))
+        except (JournalUnavailable, JournalDamaged):  # then nothing is signed; the link tells of it
             return {"silent": "nothing can be kept"}
         except Exception as error:  # a visit's process that has gone wrong harms itself alone, whatever it sends
             self._log.write("question_refused", reason=type(error).__name__)

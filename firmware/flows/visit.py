@@ -44,6 +44,7 @@ SLOW_TERMINAL_S = 3.0
 """A delivery that takes longer is explained."""
 NO_TERMINAL_S = 90.0
 """After so long the patient is sent to the reception; the token is still delivered once the cable is back."""
+NO_ROOM = "the reader's disk takes nothing: make room on it, or replace it. The reader then goes on by itself"
 ALREADY_GONE_S = 0.1
 LAST_WORD_S = 5.0
 """How long the last screen stays when the card has been taken already."""
@@ -83,12 +84,16 @@ async def receive_patient(kiosk: Kiosk) -> Outcome:
 
 
 async def card_placed(kiosk: Kiosk) -> None:
-    """Ask for a card and wait for it; while no card reader works, or the terminal is away, say so instead."""
+    """Ask for a card and wait for it; while no card reader works, no record can be kept, or the terminal is away, say
+    so instead."""
     shown: Screen | None = None
     while True:
         screen: Screen = PlaceCard()
         light = Light.READY
-        if not await kiosk.host.terminal_up():
+        ready = await kiosk.host.readiness()
+        if not ready.keeps:
+            screen, light = OutOfOrder("J02", NO_ROOM), Light.CARE
+        elif not ready.up:
             screen, light = TerminalAway(), Light.CARE
         try:
             await kiosk.card_reader.check()

@@ -93,6 +93,18 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Met:
+    """The terminal's settings, and when they came."""
+
+    settings: Settings
+    at: int
+
+    def time(self, now: int) -> int:
+        """The terminal's time, carried on by our own count: seconds since 1970 UTC."""
+        return self.settings.now + (now - self.at) // 1000
+
+
+@dataclass(frozen=True)
 class Standing:
     """What is known of the holder of a certificate, and what may be asked of them."""
 

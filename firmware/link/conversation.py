@@ -5,13 +5,12 @@ Records come from the journal alone, oldest first, on every connection anew, unt
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from board.contracts import KeyStore
-from firmware.link.answers import LinkDown, Receipt, Settings
+from firmware.link.answers import LinkDown, Met, Receipt, Settings
 from firmware.link.identity import IdentityRefused
-from firmware.link.journal import Journal, JournalDamaged, Record
+from firmware.link.journal import Journal, JournalDamaged, JournalUnavailable, Record
 from firmware.link.outbox import Outbox, pending
 from firmware.link.questions import ANSWERS, Question
 from firmware.link.renewal import Renewal
@@ -26,18 +25,6 @@ if TYPE_CHECKING:
 
 RETRY_MS: Final = 1000
 """Pause before a record is sent again to a terminal that could not take it."""
-
-
-@dataclass(frozen=True)
-class Met:
-    """The terminal's settings, and when they came."""
-
-    settings: Settings
-    at: int
-
-    def time(self, now: int) -> int:
-        """The terminal's time, carried on by our own count: seconds since 1970 UTC."""
-        return self.settings.now + (now - self.at) // 1000
 
 
 class Conversation:
@@ -130,6 +117,15 @@ class Conversation:
     def expect_no_more(self, cti: bytes) -> None:
         """Nobody waits for this receipt any more; the record is delivered all the same."""
         self._awaited.pop(cti, None)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the next record can be kept, as far as is known."""
+        return self._outbox.works
+
+    def not_kept(self, error: JournalUnavailable | JournalDamaged, now: int) -> None:
+        """A record could not be put into the journal."""
+        self._outbox.failed(error, now)
 
     def _adopt(self) -> None:
         """Take the identity in use for the connections to come."""
@@ -282,7 +278,7 @@ class Conversation:
         except IdentityRefused as refused:
             raise Malformed(str(refused)) from refused
         except JournalDamaged as damaged:
-            self._outbox.failed(damaged)
+            self._outbox.failed(damaged, now)
             return
         if taken:
             self._adopt()

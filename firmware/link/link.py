@@ -4,13 +4,14 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
 from board.contracts import HostPort, KeyStore
-from firmware.link.answers import LinkDown, PasscodeChecked, Prescription, Receipt, Settings, Standing
-from firmware.link.conversation import Conversation, Met
-from firmware.link.journal import Journal
+from firmware.link.answers import LinkDown, Met, PasscodeChecked, Prescription, Receipt, Settings, Standing
+from firmware.link.conversation import Conversation
+from firmware.link.journal import Journal, JournalDamaged, JournalUnavailable
 from firmware.link.outbox import pending
 from firmware.link.pump import Pump, now_ms
 from firmware.link.questions import Question
@@ -55,6 +56,11 @@ class Link:
     def up(self) -> bool:
         """Whether the terminal is connected, and has said who it is."""
         return self._conversation.up
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the next record can be kept in the journal, as far as is known."""
+        return self._conversation.keeps
 
     async def damaged(self) -> None:
         """Wait until the journal is found to be damaged; raises JournalDamaged."""
@@ -114,8 +120,10 @@ class Link:
         self._pump.call(lambda: self._conversation.expect(cti, receipt))
         try:
             keep()
-        except BaseException:
+        except BaseException as error:
             self._expect_no_more(cti)
+            if isinstance(error, JournalUnavailable | JournalDamaged):
+                self._pump.call(partial(self._conversation.not_kept, error, now_ms()))
             raise
         self._pump.call(lambda: None)  # there is a new record
         return self._receipt(cti, receipt)

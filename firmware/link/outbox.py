@@ -7,7 +7,7 @@ from typing import Any, Final
 from firmware.link.journal import Journal, JournalDamaged, JournalUnavailable, Record
 
 RETRY_MS: Final = 1000
-"""Pause before a disk that failed is tried again."""
+"""Pause before a disk that failed is tried again, by reading and by writing."""
 AGE_MS: Final = 60_000
 """How often running time is written down."""
 
@@ -21,7 +21,9 @@ class Outbox:
     def __init__(self, journal: Journal, on_event: Callable[..., None]) -> None:
         self._journal = journal
         self._on_event = on_event
-        self._works = True
+        self.works = True
+        """Whether a record could be kept, as far as is known: a full disk is found by writing, and works again once it
+        has taken something."""
         self._erase: int | None = None  # number of the record that has its receipt
         self._aged_at: int | None = None
         self._age_at = 0
@@ -36,12 +38,12 @@ class Outbox:
             if self._erase is not None:
                 self._journal.delivered(self._erase)
                 self._erase = None
+                self._works_again()
             record = self._journal.oldest()
         except (JournalUnavailable, JournalDamaged) as error:
-            self.failed(error)
+            self.failed(error, now)
             self.retry_at = now + RETRY_MS
             return None
-        self._works_again()
         self.retry_at = None
         return record
 
@@ -60,7 +62,7 @@ class Outbox:
         try:
             expired = self._journal.age(seconds)
         except (JournalUnavailable, JournalDamaged) as error:
-            self.failed(error)
+            self.failed(error, now)
             return []
         self._works_again()
         self._aged_at += seconds * 1000
@@ -72,18 +74,19 @@ class Outbox:
         """When `age` must be called next."""
         return self._age_at
 
-    def failed(self, error: JournalUnavailable | JournalDamaged) -> None:
-        """Tell it, once."""
+    def failed(self, error: JournalUnavailable | JournalDamaged, now: int) -> None:
+        """Tell it, once, and try again soon whether something can be written."""
+        self._age_at = min(self._age_at, now + RETRY_MS)
         if isinstance(error, JournalDamaged):
             if not self.damaged.done():
                 self.damaged.set_exception(error)
-        elif self._works:
-            self._works = False
+        elif self.works:
+            self.works = False
             self._on_event("journal_unavailable", reason=error.reason)
 
     def _works_again(self) -> None:
-        if not self._works:
-            self._works = True
+        if not self.works:
+            self.works = True
             self._on_event("journal_available")
 
 

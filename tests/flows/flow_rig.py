@@ -137,6 +137,8 @@ class Terminal:
     silent: bool = False
     up: bool = True
     """Whether it is connected."""
+    keeps: bool = True
+    """Whether the reader can keep a record for it."""
     deaf_to: str = ""
     """A call that it never answers."""
     accepts: bool = True
@@ -146,8 +148,8 @@ class Terminal:
     called: int = 0
 
     async def answer(self, question: Message) -> Message:
-        if question["call"] == "terminal":
-            return {"up": self.up}
+        if question["call"] == "readiness":
+            return {"up": self.up, "keeps": self.keeps}
         if self.silent or question["call"] == self.deaf_to:
             return {"silent": "no answer in time"}
         match question["call"]:

@@ -162,6 +162,17 @@ async def test_while_the_terminal_is_away_the_screen_says_so_and_asks_for_a_card
     await rig.close()
 
 
+async def test_while_no_record_can_be_kept_nobody_is_asked_for_a_card(rig: FlowRig) -> None:
+    await rig.close()
+    rig = rig.fresh()
+    rig.terminal.keeps = False
+    await rig.open()
+    await rig.see("out_of_order")
+    rig.terminal.keeps = True
+    await rig.see("place_card")
+    await rig.close()
+
+
 async def test_a_camera_that_is_gone_is_said_on_the_screen_and_the_pin_still_works(rig: FlowRig) -> None:
     rig.place("adult")
     await rig.tap(METHOD, "face")

@@ -9,6 +9,7 @@ import pytest
 from link_bench import NOW, SERIAL, Bench, Heard, local
 
 from firmware.link.answers import CertificateStatus, LinkDown, PasscodeChecked, Prescription, Verdict
+from firmware.link.journal import JournalUnavailable
 from firmware.wire.messages import DELIVER, LIMITS_MS, Malformed
 
 TOKEN = bytes(range(250)) * 3
@@ -36,6 +37,21 @@ async def test_a_visit_is_opened_identified_and_delivered(bench: Bench) -> None:
     assert bench.desk.stored == [TOKEN]
     assert bench.desk.called == [SERIAL]
     assert bench.desk.chains == [list(local(bench.keys).chain())]
+
+
+async def test_a_record_that_could_not_be_kept_is_told_of_and_so_is_that_the_next_one_can_be(bench: Bench) -> None:
+    heard = Heard()
+    async with bench.bridge(), bench.reader(heard) as reader:
+        await reader.link.settings()
+
+        def no_room() -> None:
+            raise JournalUnavailable("database or disk is full")
+
+        with pytest.raises(JournalUnavailable):
+            reader.link.deliver(TOKEN[:16], no_room)
+        await heard.until("journal_unavailable")
+        await heard.until("journal_available")
+        assert (await reader.deliver(TOKEN, EVIDENCE)).accepted
 
 
 async def test_prescriptions_and_passcode_are_asked_of_the_terminal(bench: Bench) -> None:
