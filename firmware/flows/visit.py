@@ -216,8 +216,10 @@ async def deliver(visit: Visit, signed: Signed) -> Delivery:
             if not (await asyncio.wait({delivery}, timeout=SLOW_TERMINAL_S))[0]:
                 await patient.show(WaitingForTerminal())
             return await asyncio.shield(delivery)
-    except (TimeoutError, HostSilent):
+    except TimeoutError:
         raise Ended("terminal_unreachable", CannotCheck()) from None
+    except HostSilent as silent:
+        raise Ended(f"not_delivered: {silent}", CannotCheck()) from None
 
 
 async def while_present(kiosk: Kiosk, work: Coroutine[Any, Any, T]) -> T:

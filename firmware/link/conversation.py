@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 RETRY_MS: Final = 1000
 """Pause before a record is sent again to a terminal that could not take it."""
+DELIVERIES: Final = 6
+"""So often is a record sent on one connection without a word: what a slow line has not carried yet piles up here."""
 
 
 class Conversation:
@@ -238,6 +240,10 @@ class Conversation:
             self._number += 1
             self._delivery = self._number, record
         number, record = self._delivery
+        if number in self._asked and self._asked[number][1] >= DELIVERIES:
+            self._line.refuse(now)
+            self._fell("no_receipt")
+            return
         self._send(number, messages.DELIVER, record.sealed, now)
         self._deliver_at = now + LIMITS_MS[messages.DELIVER]
 

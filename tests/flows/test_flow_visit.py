@@ -188,7 +188,7 @@ async def test_a_terminal_that_cannot_sign_or_store_sends_the_patient_to_the_rec
     rig.terminal.deaf_to = "deliver"
     await rig.pin_visit()
     await rig.see("cannot_check")
-    assert (await rig.ended()).refused == "terminal_unreachable"
+    assert (await rig.ended()).refused == "not_delivered: no answer in time"
 
 
 async def test_an_unregistered_card_is_sent_to_the_reception(rig: FlowRig) -> None:

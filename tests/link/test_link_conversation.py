@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from session_world import NOW, World, made
 
+from firmware.link.conversation import DELIVERIES
 from firmware.link.journal import KEPT_S
 from firmware.link.outbox import AGE_MS
 from firmware.wire import messages
+from firmware.wire.messages import LIMITS_MS
 from firmware.wire.tls import Received
 
 CTI = b"c" * 16
@@ -60,6 +62,18 @@ def test_a_host_that_does_not_answer_is_asked_again_in_ten_seconds_and_a_second_
     assert late[0] == late[1] and len(late) == 3
     assert world.host.tokens == [token(1), token(1), token(2)]
     assert world.host.lost == []
+
+
+def test_a_host_that_never_answers_is_left_after_a_minute_before_repeated_records_pile_up(world: World) -> None:
+    up(world)
+    world.host.lies[messages.DELIVER] = lambda question: []
+    world.keep(token(1))
+    world.wait(DELIVERIES * LIMITS_MS[messages.DELIVER] + 1000)
+    assert world.host.lost == ["refused_by_other_end"] and world.told("link_down") == [{"reason": "no_receipt"}]
+    assert sum(message.kind == messages.DELIVER for message in world.host.heard) == DELIVERIES
+    world.host.lies.clear()
+    world.until(lambda: world.journal.oldest() is None)
+    assert world.host.tokens == [token(1)]
 
 
 def test_a_host_that_cannot_take_a_record_is_asked_again_after_a_second(world: World) -> None:
