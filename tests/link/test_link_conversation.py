@@ -10,6 +10,7 @@ from session_world import NOW, World, made
 from firmware.link.conversation import DELIVERIES
 from firmware.link.journal import KEPT_S
 from firmware.link.outbox import AGE_MS
+from firmware.link.questions import Question
 from firmware.wire import messages
 from firmware.wire.messages import LIMITS_MS
 from firmware.wire.tls import Received
@@ -151,6 +152,30 @@ def test_a_question_asked_while_the_cable_is_out_is_put_once_it_is_back(world: W
     world.plug()
     world.until(answer.done)
     assert answer.result() == bytes(32)
+
+
+def test_a_question_whose_answer_was_lost_with_the_connection_is_put_again_on_the_next(world: World) -> None:
+    up(world)
+    world.host.lies[messages.OPEN_VISIT] = lambda question: []
+    answer = world.ask(messages.OPEN_VISIT)
+    world.until(lambda: world.host.heard[-1].kind == messages.OPEN_VISIT)
+    world.unplug()
+    world.host.lies.clear()
+    world.plug()
+    world.until(answer.done)
+    assert answer.result() == bytes(32)
+
+
+def test_a_question_that_nobody_waits_for_any_more_is_not_put(world: World) -> None:
+    up(world)
+    world.unplug()
+    question = Question(messages.OPEN_VISIT, b"")
+    world.reader.ask(question)
+    world.reader.forget(question)
+    world.plug()
+    up(world)
+    world.wait(1000)
+    assert [message.kind for message in world.host.heard] == [messages.DONE, messages.DONE]
 
 
 def receipt_for_another(question: Received) -> list[tuple[int, int, bytes]]:
