@@ -256,6 +256,9 @@ def _check(file: Path) -> None:
         (kind,) = database.execute("PRAGMA application_id").fetchone()
         if found != "ok" or kind != _FORMAT:
             raise JournalDamaged(f"{file} is damaged: {found if found != 'ok' else 'no journal of a reader'}")
+        tables = [sql for (sql,) in database.execute("SELECT sql FROM sqlite_schema")]
+        if tables != [one.strip() for one in _TABLES.split(";")[:-1]]:  # some damage shows to writers alone
+            raise JournalDamaged(f"{file} is damaged: its schema")
         last = _state(database).counter
         if any(record.counter > last for record in _records(database, "ORDER BY counter")):
             raise JournalDamaged(f"{file} is damaged: records beyond the counter")
