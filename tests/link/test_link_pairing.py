@@ -295,24 +295,35 @@ def test_a_step_out_of_its_order_ends_it(reader: Reader, bridge: BridgeIdentity,
     assert isinstance(reader.news[-1], Failed) and not reader.is_paired()
 
 
-def authority_named(number: str) -> bytes:
+def authority(
+    number: str = "ab" * 16, role: x509.ObjectIdentifier | None = None, *, signed_by_itself: bool = True
+) -> bytes:
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    signer = key if signed_by_itself else ec.generate_private_key(ec.SECP256R1())
     subject = name("Authority", number)
-    made = issue(subject, key.public_key(), subject, key, None, now, now + timedelta(days=1))
+    made = issue(subject, key.public_key(), subject, signer, role, now, now + timedelta(days=1))
     return made.public_bytes(serialization.Encoding.DER)
 
 
 @pytest.mark.parametrize(
-    "authority",
-    [b"", b"certificate", bytes(4000), authority_named("Hanako Mihon"), authority_named("AB" * 16)],
-    ids=["empty", "word", "zeros", "naming a person", "in capitals"],
+    "certificate",
+    [
+        b"",
+        b"certificate",
+        bytes(4000),
+        authority("Hanako Mihon"),
+        authority("AB" * 16),
+        authority(role=ExtendedKeyUsageOID.CLIENT_AUTH),
+        authority(signed_by_itself=False),
+    ],
+    ids=["empty", "word", "zeros", "naming a person", "in capitals", "a host's", "signed by another"],
 )
-def test_an_authority_that_is_none_ends_it(reader: Reader, bridge: BridgeIdentity, authority: bytes) -> None:
+def test_an_authority_that_is_none_ends_it(reader: Reader, bridge: BridgeIdentity, certificate: bytes) -> None:
     """The name of a bridge goes into the event log."""
     host = Forged(bridge)
     line = Line(reader, host.steps)
     line.wait(100)
-    hello = enrolment.pack_hello(authority, enrolment.commitment(host.nonce))
+    hello = enrolment.pack_hello(certificate, enrolment.commitment(host.nonce))
     host.say(line, enrolment.HELLO, hello)
     assert reason(line) == "the terminal's authority is none"
 
