@@ -139,11 +139,19 @@ class Devices:
                 raise NotServed("denied", device_id)
             return self._issue(device_id, key, current.maker, current.since, life, now)
 
+    def withdraw(self, device_id: str, issued: bytes) -> None:
+        """Take back a local identity (DER) that was issued and not seen yet. Raises OSError, ValueError."""
+        with self._changing():
+            following = Paired.read(self._next(device_id))
+            if following is not None and following.local == load_certificate(issued):
+                self._next(device_id).unlink()
+                sync_folder(self.folder)
+
     def unpair(self, device_id: str) -> None:
         """Its local identities no longer serve; it may be paired again. Raises UnknownDevice, OSError."""
         with self._changing():
             files = [self._next(device_id), self._current(device_id)]  # in use last: half done is not done
-            if not any(file.exists() for file in files):
+            if not is_device_id(device_id) or not any(file.exists() for file in files):
                 raise UnknownDevice(self._unknown(device_id))
             for file in files:
                 file.unlink(missing_ok=True)

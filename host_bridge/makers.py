@@ -37,9 +37,10 @@ class Makers:
             certificates = [load_certificate(one) for one in chain]
         except ValueError as error:
             raise PairingRefused(Why.MALFORMED) from error
-        for below, (certificate, issuer) in enumerate(self._links(certificates)):
-            if not issued_by(certificate, issuer, below):
-                raise PairingRefused(Why.MAKER_CHAIN)
+        links = self._links(certificates)
+        if not all(issued_by(certificate, issuer, below) for below, (certificate, issuer) in enumerate(links)):
+            raise PairingRefused(Why.MAKER_CHAIN)
+        for certificate, issuer in links:
             self._check_revocation(certificate, issuer, now)
         device_id = device_id_of(certificates[0])
         if device_id is None:

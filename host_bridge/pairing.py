@@ -79,6 +79,7 @@ class Pairing:
         self._transcript = b""
         self._key: ec.EllipticCurvePublicKey | None = None
         self._idevid: x509.Certificate | None = None
+        self._issued = b""
         self.phase = Phase.SEEKING
         self.obstacle = ""
         """While seeking: "", ALREADY_PAIRED, or a verdict of `presence`."""
@@ -227,6 +228,7 @@ class Pairing:
         except (OSError, ValueError) as error:
             self._refuse(PairingRefused(Why.CANNOT_STORE, reason=str(error)), now)
         else:
+            self._issued = local
             self._steps.send(enrolment.ISSUED, local, now)
             self._limit = now + enrolment.HAND_MS
             self.phase = Phase.TOUCH
@@ -250,7 +252,13 @@ class Pairing:
             self.phase = Phase.SEEKING
 
     def _refuse(self, refused: PairingRefused, now: int) -> None:
-        """Tell the reader too: it shows the end of it."""
+        """Tell the reader too: it shows the end of it. What was issued is taken back: a reader that is told not to be
+        paired must not be served."""
+        if self._issued:
+            try:
+                self._identity.devices.withdraw(self.device_id, self._issued)
+            except (OSError, ValueError) as error:
+                refused = PairingRefused(Why.CANNOT_STORE, reason=str(error))
         if refused.why is not Why.READER_SAYS:
             self._steps.send(enrolment.REFUSED, refused.why.encode(), now)
         self.refused = refused

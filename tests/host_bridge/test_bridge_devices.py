@@ -115,6 +115,17 @@ def test_an_unpaired_reader_is_not_served_and_may_be_paired_again(devices: Devic
         devices.unpair("READER-0009")
 
 
+def test_a_name_that_leads_out_of_the_folder_unpairs_nothing(devices: Devices, reader: Device) -> None:
+    pair(devices, reader)
+    beside = devices.folder.parent / "other.pem"
+    beside.write_text("kept")
+    for name in ("../other", f"{DEVICE}.next", "", "."):
+        with pytest.raises(UnknownDevice):
+            devices.unpair(name)
+    assert beside.read_text() == "kept"
+    assert names(devices) == {f"{DEVICE}.next.pem"}
+
+
 def test_a_denied_reader_is_never_served_nor_paired_again(devices: Devices, reader: Device) -> None:
     first = pair(devices, reader)
     refusal(devices, first)

@@ -114,6 +114,8 @@ def test_a_chain_that_leads_to_no_root_or_does_not_hold_is_refused(tmp_path: Pat
     assert why(makers, der(Device(below).idevid, below.certificate)) is Why.MAKER_UNKNOWN  # one too many
     assert why(makers, der(Device(below).idevid, below.certificate, shallow.certificate)) is Why.MAKER_CHAIN
     assert why(makers, der(root.certificate)) is Why.MAKER_CHAIN  # a root is no reader
+    forged = Maker("Its words are not ours", stranger, depth=0)  # whose missing list is nothing to tell of
+    assert why(makers, der(Device(forged).idevid, forged.certificate, root.certificate)) is Why.MAKER_CHAIN
     assert why(makers, [b"no certificate"]) is Why.MALFORMED
 
 

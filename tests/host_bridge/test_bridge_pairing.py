@@ -114,28 +114,50 @@ def test_a_code_that_nobody_types_in_five_minutes_ends_the_run(table: Table) -> 
     assert_refused(table, Why.SLOW)
 
 
-def test_a_button_that_nobody_touches_ends_the_run_and_what_was_issued_is_replaced_by_the_next(table: Table) -> None:
+def test_a_button_that_nobody_touches_ends_the_run_and_what_was_issued_is_taken_back(table: Table) -> None:
     table.reader.touched = False
     table.until(Phase.CODE)
     table.host.type_code(table.reader.code, table.now)
     abandoned = table.until(Phase.TOUCH) and table.identity.devices.folder / f"{DEVICE}.next.pem"
-    first = abandoned.read_bytes()
+    assert abandoned.exists()
     table.until(Phase.REFUSED, ms=2 * HAND_MS)
     assert table.host.refused is not None
     assert table.host.refused.why is Why.NOT_TOUCHED
     table.reader = ReaderEnd(table.reader.device)
-    served = table.pair()
-    assert abandoned.read_bytes() != first
-    assert table.identity.devices.serving(served) == DEVICE
+    assert not abandoned.exists()
+    assert table.identity.devices.serving(table.pair()) == DEVICE
 
 
 def test_a_cable_that_falls_out_after_the_touch_is_told_apart(table: Table) -> None:
     table.reader.touched = False
     table.until(Phase.CODE)
     table.host.type_code(table.reader.code, table.now)
+    table.pass_time(1000)
     table.host.lost_port()
     assert table.host.refused is not None
     assert table.host.refused.why is Why.LOST_AFTER_ISSUE
+    assert table.identity.devices.serving(table.reader.issued) == DEVICE  # it may have been touched, and kept
+
+
+def test_a_reader_whose_pairing_is_stopped_after_the_code_is_not_served(table: Table) -> None:
+    table.reader.touched = False
+    table.until(Phase.CODE)
+    table.host.type_code(table.reader.code, table.now)
+    table.pass_time(1000)
+    table.host.stop(table.now)
+    with pytest.raises(NotServed, match="not_paired"):
+        table.identity.devices.serving(table.reader.issued)
+
+
+def test_a_reader_that_was_paired_before_is_still_served_after_a_pairing_that_is_stopped(table: Table) -> None:
+    served = table.pair()
+    table.identity.devices.serving(served)
+    table.reader = ReaderEnd(table.reader.device, touched=False)
+    table.begin()
+    table.until(Phase.CODE)
+    table.host.type_code(table.reader.code, table.now)
+    table.host.stop(table.now)
+    assert table.identity.devices.serving(served) == DEVICE
 
 
 def test_staff_who_stop_it_leave_nothing_behind(table: Table) -> None:
