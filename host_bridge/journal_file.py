@@ -41,7 +41,7 @@ class JournalFile:
         self._db: sqlite3.Connection | None = None
         self._places: tuple[int | None, int | None] = (None, None)
         try:
-            self._owner.submit(self._connect, create=True).result()
+            self._owner.submit(self._start).result()
         except JournalUnavailable:
             self._owner.shutdown()
             raise
@@ -59,7 +59,7 @@ class JournalFile:
     # the owner's thread, from here on
 
     def _transact(self, work: Callable[[sqlite3.Connection], _T], erasing: bool) -> _T:
-        db = self._db or self._connect(create=False)
+        db = self._db or self._connect()
         try:
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -78,23 +78,40 @@ class JournalFile:
             raise JournalUnavailable(reason) from error
         return result
 
-    def _connect(self, *, create: bool) -> sqlite3.Connection:
+    def _start(self) -> None:
+        try:
+            if not self._file.exists() and not self._beside(".saved").exists():
+                self._refuse_lone_log()
+                self._make()
+        except (sqlite3.Error, OSError) as error:
+            raise JournalUnavailable(_reason(error), self._advice(_reason(error))) from error
+        self._connect()
+
+    def _make(self) -> None:
+        """Whole under another name first: a file that lost its content must not pass for a new one."""
+        fresh = self._beside(".new")
+        fresh.unlink(missing_ok=True)
+        db = sqlite3.connect(fresh, isolation_level=None)
+        try:
+            db.executescript(f"BEGIN; {self._schema} PRAGMA user_version = {self._version}; COMMIT;")
+        finally:
+            db.close()
+        fresh.replace(self._file)
+        sync_folder(self._file.parent)
+
+    def _connect(self) -> sqlite3.Connection:
         saved = self._beside(".saved")
         try:
             if not self._file.exists() and saved.exists():
                 self._put_back(saved)
-            if create:
-                self._refuse_lone_log()
-            uri = f"{self._file.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
+            uri = f"{self._file.absolute().as_uri()}?mode=rw"
             db = sqlite3.connect(uri, uri=True, isolation_level=None)
         except (sqlite3.Error, OSError) as error:
             raise JournalUnavailable(_reason(error), self._advice(_reason(error))) from error
         try:
-            version = self._version_of(db)
+            self._check_version(db)
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
                 db.execute(f"PRAGMA {pragma}")
-            if version == 0:
-                db.executescript(f"BEGIN; {self._schema} PRAGMA user_version = {self._version}; COMMIT;")
             self._check(db)
             db.execute("BEGIN IMMEDIATE")  # the write-ahead log is there from now on
             db.execute("COMMIT")
@@ -123,16 +140,17 @@ class JournalFile:
                 " or move the log away too and keep it",
             )
 
-    def _version_of(self, db: sqlite3.Connection) -> int:
-        """0 for a new file. Raises JournalUnavailable for a file of another version, which stays as it is."""
+    def _check_version(self, db: sqlite3.Connection) -> None:
+        """Raises JournalUnavailable for a file of another version, or of none, which stays as it is."""
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version not in (0, self._version):
+        if version == 0:
+            raise JournalUnavailable("SQLITE_NOTADB", self._advice("SQLITE_NOTADB"))
+        if version != self._version:
             raise JournalUnavailable(
                 "version",
                 f"{self._file} is of version {version}, this program keeps version {self._version}: start the program"
                 " that wrote it, or move the file away to begin a new journal",
             )
-        return int(version)
 
     def _check(self, db: sqlite3.Connection) -> None:
         """Raises JournalUnavailable for a damaged file."""
@@ -166,7 +184,7 @@ class JournalFile:
             if blocked:
                 raise JournalUnavailable("log_deleted")
             self._disconnect()
-        self._connect(create=False)
+        self._connect()
 
     def _save(self, db: sqlite3.Connection) -> None:
         """Write the file anew; whole, then under a name that a start finds, then in its place."""

@@ -120,6 +120,16 @@ def test_a_journal_of_another_version_is_left_alone_and_says_what_to_do(tmp_path
     assert (tmp_path / "old.db").read_bytes() == before
 
 
+def test_a_journal_that_has_lost_its_content_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").touch()
+    with pytest.raises(JournalUnavailable, match=r"journal\.db is damaged: put a backup in its place, or move it away"):
+        Journal(tmp_path / "journal.db")
+    assert (tmp_path / "journal.db").read_bytes() == b""
+    (tmp_path / "journal.db").unlink()
+    (tmp_path / "journal.db.new").write_bytes(b"what a machine that stopped has left")
+    Journal(tmp_path / "journal.db").close()
+
+
 def test_damage_that_no_text_can_hold_is_refused_as_damage(tmp_path: Path) -> None:
     Journal(tmp_path / "journal.db").close()
     damaged = (tmp_path / "journal.db").read_bytes()
