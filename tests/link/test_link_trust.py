@@ -17,7 +17,12 @@ from link_bench import SERIAL, Bench, Heard, local, pair
 from board.sim.keystore import make_device
 from firmware.link.answers import LinkDown
 from firmware.link.keys import FileKeyStore
+from firmware.link.trust import server_context
 from host_bridge.identity import BridgeIdentity, create_bridge
+
+
+def test_no_session_can_be_resumed_without_a_certificate(bench: Bench) -> None:
+    assert server_context(local(bench.keys)).num_tickets == 0
 
 
 async def test_a_bridge_of_another_authority_is_refused_by_the_reader(bench: Bench, tmp_path: Path) -> None:
