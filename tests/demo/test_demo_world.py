@@ -191,11 +191,16 @@ def test_a_locked_pin_is_locked_until_the_office_unlocks_it(visitor: Visitor) ->
     visitor.see_screen("enter_pin")
 
 
-def cannot_check_until(visitor: Visitor, mended: str) -> None:
-    """A patient is sent to the reception; once `mended` is pressed and both ends have met, the next one is served."""
-    visitor.place("pin_person")
+def away_until(visitor: Visitor, mended: str) -> None:
+    """The reader says that the terminal is away, and sends a patient who tries all the same to the reception; once
+    `mended` is pressed and both ends have met, the next one is served."""
+    visitor.see_screen("terminal_away")
+    expect(visitor.page.locator("#hint")).to_contain_text("つなぎ直す")
+    visitor.do('[data-persona="pin_person"]')
+    visitor.do("#place")
     visitor.see_screen("cannot_check")
-    visitor.leave()
+    visitor.do("#lift")
+    visitor.see_screen("terminal_away")
     visitor.do(mended)
     expect(visitor.page.locator("#events li").first).to_contain_text("互いに証明書を確かめました", timeout=20_000)
     visitor.place("pin_person")
@@ -204,7 +209,7 @@ def cannot_check_until(visitor: Visitor, mended: str) -> None:
 
 def test_a_cable_pulled_is_told_to_the_patient_and_plugged_again_all_goes_on(visitor: Visitor, window: Page) -> None:
     visitor.do('[data-act="cable_do_off"]')
-    cannot_check_until(visitor, '[data-act="cable_do_on"]')
+    away_until(visitor, '[data-act="cable_do_on"]')
 
 
 def test_power_cut_in_the_middle_of_a_visit_leaves_a_dark_screen_and_a_reader_that_starts_again(
@@ -225,7 +230,7 @@ def test_power_cut_in_the_middle_of_a_visit_leaves_a_dark_screen_and_a_reader_th
 def test_a_bridge_killed_and_started_again_serves_its_window_and_the_next_visit(visitor: Visitor, window: Page) -> None:
     visitor.do('[data-act="bridge_do_off"]')
     expect(visitor.page.locator('[data-act="bridge_do_on"]')).to_be_visible()
-    cannot_check_until(visitor, '[data-act="bridge_do_on"]')
+    away_until(visitor, '[data-act="bridge_do_on"]')
 
 
 def test_a_camera_connected_again_sees_who_stood_there_before(visitor: Visitor) -> None:

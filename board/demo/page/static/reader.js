@@ -122,6 +122,7 @@ function hint() {
   if (state.broken) return words.say("hint_broken");
   if (state.reader === "off") return words.say("hint_off");
   if (state.reader === "starting") return words.say("hint_wait");
+  if (screen === "terminal_away") return words.say("hint_away");
   if (state.card === null) return words.say("hint_start");
   if (screen === "look_at_camera" && ["unplugged", "stalled"].includes(state.sight)) return words.say("hint_camera_broken");
   const pin = cards.find((card) => card.persona === state.card)?.pin;
