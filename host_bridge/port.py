@@ -69,6 +69,13 @@ class TerminalPort:
         except _GONE as error:
             raise PortLost("port_gone") from error
 
+    def wake(self) -> None:
+        """Make a `read` that waits in another thread, or else the next one, return at once. From any thread."""
+        line = self._line
+        if line is not None:
+            with suppress(*_GONE, TypeError):  # closed meanwhile: pyserial has forgotten its pipe
+                line.cancel_read()
+
     def close(self) -> None:
         """Close the port; it can be opened again."""
         line, self._line = self._line, None

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,7 @@ from firmware.wire.channel import SESSION, Channel
 from firmware.wire.messages import LIMITS_MS, Malformed
 from firmware.wire.tls import Event, Lost, Received, SecureChannel, Secured
 from host_bridge.answers import Answering, Asker, answer, settings_body
+from host_bridge.clerk import Answer, Aside, AtOnce, Clerk
 from host_bridge.denylist import DenylistUnusable
 from host_bridge.desk import Settings
 from host_bridge.devices import NotServed
@@ -52,8 +54,8 @@ READ_S: Final = 0.25
 class Session:
     """One reader at a time, over as many connections as its cable makes of it.
 
-    Call `start`, then `feed` and `tick`; write `output` to the line after every call. `feed` acknowledges, `tick`
-    answers: it takes as long as the desk does. `now` is a count of milliseconds that never goes back.
+    Call `start`, then `feed` and `tick`; write `output` to the line after every call. `now` is a count of milliseconds
+    that never goes back. One question at a time is with the clerk.
     """
 
     def __init__(
@@ -63,9 +65,12 @@ class Session:
         log: FilteringBoundLogger,
         codec: "Codec",
         urandom: Callable[[int], bytes] = os.urandom,
+        clerk: Clerk | None = None,
     ) -> None:
+        """`clerk`: by default the desk's work is done while one waits."""
         self._identity = identity
         self._desk = desk
+        self._clerk = clerk or AtOnce()
         self._log = log
         tls = identity.tls_context()
         self._line = SecureChannel(
@@ -75,6 +80,7 @@ class Session:
         self._presence = Presence(codec)
         self._asker: Asker | None = None
         self._questions: deque[Received] = deque()
+        self._asking = False  # whether a question is with the clerk
         self._ready: tuple[int, int, bytes] | None = None  # the answer to be sent next
         self._told: Settings | None = None
         self._told_at = 0
@@ -110,7 +116,7 @@ class Session:
         if now >= self._look_at:
             self._look(now)
         if ready is None and self._may_answer() and self._still_served(now):
-            self._answer(self._questions.popleft())  # sent by the next call, whose `now` is after the desk's work
+            self._answer(self._questions.popleft())  # sent by a later call, whose `now` is after the desk's work
 
     def due(self) -> int:
         """When `tick` must be called next; 0, which is long past, where there is something to answer."""
@@ -135,7 +141,7 @@ class Session:
 
     def _may_answer(self) -> bool:
         """Whether a question waits, and the reader takes the answers: they must not pile up here."""
-        return len(self._questions) > 0 and self._line.unsent() == 0
+        return len(self._questions) > 0 and not self._asking and self._line.unsent() == 0
 
     def _forget(self) -> None:
         self._asker = None
@@ -226,17 +232,27 @@ class Session:
             self._log.info("link_up", device=self._asker.device_id)
 
     def _answer(self, question: Received) -> None:
-        if self._asker is None:
+        asker = self._asker
+        if asker is None:
             return
+
+        def done(given: Answer) -> None:
+            self._asking = False
+            if self._asker is asker:  # else the connection that asked is over
+                self._ready = given[0], question.request, given[1]
+
+        self._asking = True
+        self._clerk.do(lambda: self._decide(question, asker), done)
+
+    def _decide(self, question: Received, asker: Asker) -> Answer:
         try:
-            kind, body = answer(question, self._asker, self._desk, self._identity.devices)
+            return answer(question, asker, self._desk, self._identity.devices)
         except Malformed:
-            kind, body = messages.ERROR, bytes([messages.NOT_UNDERSTOOD])
+            return messages.ERROR, bytes([messages.NOT_UNDERSTOOD])
         except Exception as error:  # one question that fails must not end the conversation
-            reason, device = type(error).__name__, self._asker.device_id
-            self._log.info("answer_failed", device=device, question=question.kind, reason=reason)
-            kind, body = messages.ERROR, bytes([messages.CANNOT])
-        self._ready = kind, question.request, body
+            reason = type(error).__name__
+            self._log.info("answer_failed", device=asker.device_id, question=question.kind, reason=reason)
+            return messages.ERROR, bytes([messages.CANNOT])
 
 
 def serve(
@@ -252,27 +268,25 @@ def serve(
     The port may be absent, and come back as another device behind the same name.
     """
     port = TerminalPort(port_path)
-    session = Session(identity, desk, log, codec)
-    try:
+    with closing(port), Aside(port.wake) as clerk:
+        session = Session(identity, desk, log, codec, clerk=clerk)
         while not stop.is_set():
             try:
                 port.open()
                 session.start(monotonic_ms())
                 while not stop.is_set():
-                    _turn(session, port)
+                    _turn(session, port, clerk)
             except Exception as error:  # without this loop no visit is ever taken again: begin anew instead
                 session.fell(error.reason if isinstance(error, PortLost) else f"internal: {type(error).__name__}")
                 stop.wait(REOPEN_S)
-    finally:
-        port.close()
 
 
-def _turn(session: Session, port: TerminalPort) -> None:
+def _turn(session: Session, port: TerminalPort, clerk: Aside) -> None:
     """What has arrived, then what is due. Raises PortLost."""
     now = monotonic_ms()
     wait = (session.due() - now) / 1000
     session.feed(port.read(min(READ_S, max(0.0, wait))), monotonic_ms())
-    _flush(session, port)  # acknowledge first: the desk may take its time
+    clerk.collect()
     session.tick(monotonic_ms())
     _flush(session, port)
 

@@ -19,6 +19,7 @@ from firmware.wire import cobs, messages
 from firmware.wire.channel import SESSION, Channel
 from firmware.wire.tls import Lost, Received, SecureChannel, Secured
 from host_bridge.certificates import key_pem
+from host_bridge.clerk import Clerk
 from host_bridge.desk import NoPasscode, Receipt, Settings, Standing
 from host_bridge.eligibility import CertificateStatus, Prescription, QualificationValidity
 from host_bridge.events import open_log
@@ -141,6 +142,7 @@ class SessionWorld:
     noise: bytes = b""
     """What the device on the port says instead."""
     log: io.StringIO = field(default_factory=io.StringIO)
+    clerk: Clerk | None = None
 
     def __post_init__(self) -> None:
         self.identity: BridgeIdentity = create_bridge(self.folder / "bridge")
@@ -161,7 +163,7 @@ class SessionWorld:
         )
         self.certificate = self.pair()
         self.reader = self.reader_with(self.certificate)
-        self.session = Session(self.identity, self.desk, open_log(self.log), cobs)
+        self.session = Session(self.identity, self.desk, open_log(self.log), cobs, clerk=self.clerk)
         self.session.start(self.now)
 
     def pair(self, life: timedelta = timedelta(days=30), since: timedelta = timedelta()) -> bytes:
