@@ -56,7 +56,7 @@ bench-demo: may-be-root setup system-test .venv/.installed-dev ## Measure the pa
 	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/demo $(PYTHON) tests/demo/demo_bench.py
 
 bench-link: may-be-root setup system-test .venv/.installed-dev build/oracle/.installed ## Measure token and link, against other token libraries; each figure beside its goal
-	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/bench:tests/link:tests/token $(PYTHON) tests/bench/link_figures.py build/oracle/bin/python
+	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/bench:tests/soak:tests/token $(PYTHON) tests/bench/link_figures.py build/oracle/bin/python
 
 soak: may-be-root folder system system-soak .venv/.installed-dev ## Reader and bridge under faults until FAULTS took effect (FAULTS=20000 SEED=1); ends with one line of JSON
 	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/soak:tests/token $(PYTHON) tests/soak/soak.py --faults $(or $(FAULTS),20000) --seed $(or $(SEED),1)
