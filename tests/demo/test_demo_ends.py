@@ -60,10 +60,9 @@ def test_on_a_desktop_both_pages_are_opened(tmp_path: Path) -> None:
     browser.write_text(f'#!/bin/sh\necho "$1" >{opened}\n')
     browser.chmod(0o755)
     desktop = {"DISPLAY": ":1", "SUDO_USER": "", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    demo = Demo(tmp_path / "out", environment=desktop)
-    files: set[str] = set()
-    while len(files) < 2:
-        files |= set(opened.read_text().splitlines())
+    with opened.open("rb+", buffering=0) as told:  # open for as long as both write: nothing of the second is lost
+        demo = Demo(tmp_path / "out", environment=desktop)
+        files = {told.readline().decode().strip() for _ in range(2)}
     assert all(stat.S_IMODE(Path(file).stat().st_mode) == 0o600 for file in files), "they hold the tokens"
     led = {re.findall('url=(.*?)"', Path(file).read_text())[0] for file in files}
     assert led == {demo.reader, demo.window}
