@@ -98,7 +98,7 @@ lock: folder ## Pin the requirements anew, with hashes
 	@rm -rf build/lock
 
 clean: ## Remove all that make made
-	rm -rf build .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build .venv *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find board firmware host_bridge models tests -name __pycache__ -prune -exec rm -rf {} +
 
 may-be-root:
@@ -168,10 +168,12 @@ pip_install() { \
 endef
 
 # The stamps live in the .venv, so that they go with it.
-.venv/.installed: requirements-build.txt requirements.txt | folder system
+.venv/.installed: requirements-build.txt requirements.txt pyproject.toml | folder system
 	@echo "setup: Python packages into .venv"
 	@$(GIVE_UP); $(SYSTEM_PYTHON) -m venv .venv || give_up "no .venv could be made: see above"
 	@$(GIVE_UP); $(PIP_INSTALL); pip_install requirements-build.txt; pip_install requirements.txt
+	@$(GIVE_UP); $(PYTHON) -m pip --disable-pip-version-check --log build/pip.log \
+		install --quiet --no-deps --no-build-isolation -e . || give_up "pip could not install the commands: see build/pip.log"
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.txt .venv/.installed

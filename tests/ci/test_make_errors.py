@@ -18,7 +18,7 @@ def project(tmp_path: Path) -> Path:
     """A clone that nothing has been installed in."""
     folder = tmp_path / "clone"
     folder.mkdir()
-    for name in ("Makefile", "requirements-build.txt", "requirements.txt"):
+    for name in ("Makefile", "pyproject.toml", "requirements-build.txt", "requirements.txt"):
         shutil.copy(ROOT / name, folder)
     return folder
 
