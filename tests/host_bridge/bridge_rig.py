@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.hashes import SHA256
-from visit_samples import BRIDGE_ID, FACILITY_KEY, NOW, Card, Reader, World, claims_of
+from visit_samples import BRIDGE_ID, FACILITY_KEY, NOW, PERSON, Card, Reader, World, claims_of
 
 from firmware.policy import Facility, FacilityKind
 from firmware.token import evidence
@@ -36,16 +36,6 @@ from host_bridge.reception import Reception
 from host_bridge.verify import Trust
 
 INSTITUTION = "1312345670"
-PERSON = {
-    "InsuredCardClassification": "01",
-    "InsurerNumber": "06999999",
-    "InsuredCardSymbol": "見本",
-    "InsuredIdentificationNumber": "1",
-    "Name": "見本　花子",
-    "NameKana": "ﾐﾎﾝ ﾊﾅｺ",
-    "Sex1": "2",
-    "Birthdate": "19800217",
-}
 
 CONFIG = """
 institution_code = "1312345670"

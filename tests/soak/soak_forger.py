@@ -208,7 +208,7 @@ def forge(lane: Path) -> None:
     captured = lane / "captured"
     if captured.exists():  # a record of the honest reader, replayed by another one under a request of its own
         sealed = captured.read_bytes()
-        other = Session(port, local_of(FileKeyStore(lane / "other")), until)
+        other = Session(port, local_of(FileKeyStore(lane / "other" / "identity")), until)
         deliver(other, "replayed", "nonce_unknown", lambda *_: sealed)
     port.close()
 

@@ -7,34 +7,19 @@ import base64
 import json
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from visit_samples import Authority, Card
+from visit_samples import PERSON, Authority, Card
 
+from board.demo.pair import pair
 from board.sim.keystore import make_device
-from firmware.link.journal import Journal
-from firmware.link.keys import FileKeyStore
-from host_bridge.certificates import requested_key
-from host_bridge.devices import LOCAL_IDENTITY_LIFE
-from host_bridge.identity import BridgeIdentity, create_bridge
+from host_bridge.identity import create_bridge
 
 READER, OTHER_READER = "SOAK-0001", "SOAK-0002"
 DAY_S = 86_400
-PERSON = {
-    "InsuredCardClassification": "01",
-    "InsurerNumber": "06999999",
-    "InsuredCardSymbol": "見本",
-    "InsuredIdentificationNumber": "1",
-    "Name": "見本　花子",
-    "NameKana": "ﾐﾎﾝ ﾊﾅｺ",
-    "Sex1": "2",
-    "Birthdate": "19800217",
-}
 CONFIG = """
 institution_code = "1312345670"
 facility = "medical"
@@ -63,9 +48,9 @@ def make_world(lane: Path) -> None:
         (lane / "bridge" / "authority").mkdir(exist_ok=True)
         (lane / "bridge" / "authority" / name).write_bytes(content)
     bridge = create_bridge(lane / "bridge" / "identity")
-    pair(bridge, lane / "reader" / "identity", READER)
-    pair(bridge, lane / "other", OTHER_READER)
-    Journal.make(lane / "reader" / "journal.db").close()
+    for folder, device in (("reader", READER), ("other", OTHER_READER)):
+        make_device(lane / folder / "identity", device)
+        pair(bridge, lane / folder)
     person = {
         "certificate": card.x509.fingerprint(SHA256()).hex(),
         "registered": True,
@@ -76,15 +61,6 @@ def make_world(lane: Path) -> None:
     port = json.dumps(str(lane.absolute() / "cable" / "terminal"))
     (lane / "bridge" / "bridge.toml").write_text(CONFIG.format(port=port), "utf-8")
     (lane / "card.json").write_text(json.dumps(pack_card(card)))
-
-
-def pair(bridge: BridgeIdentity, folder: Path, device: str) -> None:
-    """Make a reader, and give it a local identity without a cable."""
-    make_device(folder, device)
-    keys = FileKeyStore(folder)
-    key = requested_key(keys.request(), device)
-    maker = x509.load_der_x509_certificate(keys.maker_chain()[0])
-    keys.install(bridge.devices.pair(device, key, maker, LOCAL_IDENTITY_LIFE, datetime.now(UTC)), bridge.authority)
 
 
 def pack_card(card: Card) -> dict[str, str]:

@@ -25,6 +25,17 @@ NONCE = bytes(range(100, 132))
 FACILITY_KEY = bytes(range(32))
 NAME = "見本 花子"
 BIRTHDATE = b"19800217"
+PERSON = {
+    "InsuredCardClassification": "01",
+    "InsurerNumber": "06999999",
+    "InsuredCardSymbol": "見本",
+    "InsuredIdentificationNumber": "1",
+    "Name": "見本　花子",
+    "NameKana": "ﾐﾎﾝ ﾊﾅｺ",
+    "Sex1": "2",
+    "Birthdate": "19800217",
+}
+"""What the eligibility system answers about that patient."""
 
 
 def _name(**parts: str) -> x509.Name:
