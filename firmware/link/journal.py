@@ -10,31 +10,20 @@ import os
 import sqlite3
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
+from firmware.link import journal_sql as sql
 from firmware.token.claims import FIRST
 
 KEPT_S: Final = 7 * 24 * 3600
 """A record that no terminal has taken in so much running time is wiped."""
 
-_FORMAT: Final = 0x46435231
-"""application_id of the file, "FCR1"."""
-_TABLES: Final = """
-CREATE TABLE state (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
-    counter INTEGER NOT NULL, previous BLOB NOT NULL, life INTEGER NOT NULL, digest BLOB NOT NULL);
-CREATE TABLE record (
-    counter INTEGER PRIMARY KEY,
-    cti BLOB NOT NULL, sealed BLOB NOT NULL, since INTEGER NOT NULL, digest BLOB NOT NULL);
-"""
-_PUT_STATE: Final = "INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?)"
-_SEE: Final = "SELECT counter, cti, sealed, since, digest FROM record "
-
 T = TypeVar("T")
+Row = TypeVar("Row", "Record", "_State")
 
 
 class JournalUnavailable(Exception):
@@ -58,6 +47,9 @@ class Record:
     sealed: bytes
     since: int
     """Running time of the reader when it was kept, seconds."""
+
+    def row(self) -> tuple[int, bytes, bytes, int, bytes]:
+        return self.counter, self.cti, self.sealed, self.since, self.digest()
 
     def digest(self) -> bytes:
         """Over all of it: damage on the disk must not pass for a record."""
@@ -135,33 +127,26 @@ class Journal:
             state = _state(database)
             if counter != state.counter + 1:
                 raise ValueError(f"token {counter} after token {state.counter}")
-            record = Record(counter, cti, sealed, state.life)
-            database.execute(
-                "INSERT INTO record VALUES (?, ?, ?, ?, ?)", (counter, cti, sealed, record.since, record.digest())
-            )
-            database.execute(_PUT_STATE, _State(counter, digest, state.life).row())
+            database.execute(sql.PUT_RECORD, Record(counter, cti, sealed, state.life).row())
+            database.execute(sql.PUT_STATE, _State(counter, digest, state.life).row())
 
         self._work(lambda database: _in_one(database, put))
 
     def oldest(self) -> Record | None:
         """The record to be delivered next."""
-        return self._work(lambda database: next(_records(database, "ORDER BY counter LIMIT 1"), None))
+        return self._work(lambda database: next(_records(database, sql.OLDEST), None))
 
     def undelivered(self) -> int:
         """How many records there are."""
-        return self._work(lambda database: int(database.execute("SELECT count(*) FROM record").fetchone()[0]))
+        return self._work(lambda database: int(database.execute(sql.COUNT).fetchone()[0]))
 
     def delivered(self, counter: int) -> None:
         """The terminal has given its last word on this record: erase it. One that is gone already is no error."""
-        self._change(lambda database: database.execute("DELETE FROM record WHERE counter = ?", (counter,)))
+        self._change(lambda database: database.execute(sql.ERASE, (counter,)))
 
     def wipe(self) -> int:
         """Erase every record, and return how many; the counter goes on."""
-
-        def wipe(database: sqlite3.Connection) -> int:
-            return database.execute("DELETE FROM record").rowcount
-
-        return self._change(wipe)
+        return self._change(lambda database: database.execute(sql.ERASE_ALL).rowcount)
 
     def age(self, seconds: int) -> list[bytes]:
         """Add running time, erase the records that have been kept for KEPT_S, and return their token ids."""
@@ -169,10 +154,10 @@ class Journal:
         def age(database: sqlite3.Connection) -> list[bytes]:
             state = _state(database)
             life = state.life + seconds
-            database.execute(_PUT_STATE, _State(state.counter, state.previous, life).row())
-            expired = list(_records(database, "WHERE since <= ? ORDER BY counter", life - KEPT_S))
-            database.execute("DELETE FROM record WHERE since <= ?", (life - KEPT_S,))
-            return [record.cti for record in expired]
+            database.execute(sql.PUT_STATE, _State(state.counter, state.previous, life).row())
+            expired = [record.cti for record in _records(database, sql.EXPIRED, life - KEPT_S)]
+            database.execute(sql.ERASE_EXPIRED, (life - KEPT_S,))
+            return expired
 
         return self._change(age)
 
@@ -214,31 +199,30 @@ class Journal:
 def _in_one(database: sqlite3.Connection, change: Callable[[sqlite3.Connection], T]) -> T:
     """One transaction."""
     with database:
-        database.execute("BEGIN IMMEDIATE")
+        database.execute(sql.BEGIN)
         return change(database)
 
 
 def _create(file: Path) -> None:
     database = _open(file, "rw")
     try:
-        database.executescript(f"PRAGMA application_id = {_FORMAT}; {_TABLES}")
-        database.execute(_PUT_STATE, _State(0, FIRST, 0).row())
+        for statement in (sql.SET_KIND, *sql.TABLES):
+            database.execute(statement)
+        database.execute(sql.PUT_STATE, _State(0, FIRST, 0).row())
         _empty_log(database)
     finally:
         database.close()
 
 
 def _open(file: Path, mode: str) -> sqlite3.Connection:
+    """`mode` is "ro" or "rw"."""
     database = sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, check_same_thread=False)
     try:
         database.isolation_level = None
-        database.text_factory = lambda text: text.decode("utf-8", "replace")  # what is damaged is told in its words
+        database.text_factory = lambda text: text.decode(errors="replace")  # what is damaged is told in its words
         if mode == "rw":
-            database.execute("PRAGMA locking_mode = EXCLUSIVE")
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
-            database.execute("PRAGMA secure_delete = ON")
-            database.execute("PRAGMA wal_autocheckpoint = 0")  # after each change instead, and to the end
+            for setting in sql.SETTINGS:
+                database.execute(setting)
     except sqlite3.Error:
         database.close()
         raise
@@ -252,15 +236,15 @@ def _check(file: Path) -> None:
     beside = [one for one in (_log_of(file), file.with_name(file.name + "-shm")) if not one.exists()]
     database = _open(file, "ro")
     try:
-        (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
-        (kind,) = database.execute("PRAGMA application_id").fetchone()
-        if found != "ok" or kind != _FORMAT:
+        (found,) = database.execute(sql.FAULT).fetchone()
+        (kind,) = database.execute(sql.KIND).fetchone()
+        if found != "ok" or kind != sql.OUR_KIND:
             raise JournalDamaged(f"{file} is damaged: {found if found != 'ok' else 'no journal of a reader'}")
-        tables = [sql for (sql,) in database.execute("SELECT sql FROM sqlite_schema")]
-        if tables != [one.strip() for one in _TABLES.split(";")[:-1]]:  # some damage shows to writers alone
+        tables = tuple(table for (table,) in database.execute(sql.FOUND_TABLES))
+        if tables != sql.TABLES:  # some damage shows to writers alone
             raise JournalDamaged(f"{file} is damaged: its schema")
         last = _state(database).counter
-        if any(record.counter > last for record in _records(database, "ORDER BY counter")):
+        if any(record.counter > last for record in _records(database, sql.RECORDS)):
             raise JournalDamaged(f"{file} is damaged: records beyond the counter")
     finally:
         database.close()
@@ -270,32 +254,27 @@ def _check(file: Path) -> None:
 
 
 def _state(database: sqlite3.Connection) -> _State:
-    row = database.execute("SELECT counter, previous, life, digest FROM state").fetchone()
-    try:
-        state = _State(*row[:3])
-        sound = state.digest() == row[3]
-    except (TypeError, struct.error) as error:
-        raise JournalDamaged("the journal's counter is damaged") from error
-    if not sound:
-        raise JournalDamaged("the journal's counter is damaged")
-    return state
+    return _sound(_State, database.execute(sql.STATE).fetchone(), "the journal's counter is damaged")
 
 
-def _records(database: sqlite3.Connection, which: str, *values: int) -> Iterator[Record]:
-    for row in database.execute(_SEE + which, values):
-        try:
-            record = Record(*row[:4])
-            sound = record.digest() == row[4]
-        except (TypeError, struct.error) as error:
-            raise JournalDamaged("a record in the journal is damaged") from error
-        if not sound:
-            raise JournalDamaged("a record in the journal is damaged")
-        yield record
+def _records(database: sqlite3.Connection, query: str, *values: int) -> Iterator[Record]:
+    for row in database.execute(query, values):
+        yield _sound(Record, row, "a record in the journal is damaged")
+
+
+def _sound(kind: type[Row], row: Sequence[Any] | None, complaint: str) -> Row:
+    """What the row says, where its digest, which comes last, is right. Raises JournalDamaged."""
+    with suppress(TypeError, ValueError, struct.error):  # no row, or other values than are written there
+        *values, digest = row or ()
+        found = kind(*values)
+        if found.digest() == digest:
+            return found
+    raise JournalDamaged(complaint)
 
 
 def _empty_log(database: sqlite3.Connection) -> None:
     """Bring the log's pages into the file, and cut it to nothing."""
-    busy, _, _ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    busy, _, _ = database.execute(sql.EMPTY_LOG).fetchone()
     if busy:
         raise sqlite3.OperationalError("the log cannot be emptied")
 
