@@ -16,9 +16,6 @@ NONCES_CAP: Final = 1000
 """Unused nonces of one reader: more than it can have visits under way. The oldest is forgotten for the newest, or a
 reader that asks and asks would fill the terminal's disk."""
 
-_FORGET_BEYOND: Final = """DELETE FROM nonce WHERE rowid IN (
-    SELECT rowid FROM nonce WHERE cti IS NULL AND device_id = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?)"""
-
 _VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE device (
@@ -52,6 +49,33 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_open ON outbox (cti) WHERE delivered_at IS NULL;
 """
+
+_FORGET_OLD: Final = "DELETE FROM nonce WHERE cti IS NULL AND issued_at < ?"
+_FORGET_BEYOND: Final = """DELETE FROM nonce WHERE rowid IN (
+    SELECT rowid FROM nonce WHERE cti IS NULL AND device_id = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?)"""
+_ISSUE: Final = "INSERT INTO nonce VALUES (?, ?, ?, NULL)"
+_ISSUED: Final = "SELECT device_id, issued_at, cti FROM nonce WHERE nonce = ?"
+_USE_OF: Final = "SELECT cti FROM nonce WHERE nonce = ? AND device_id = ?"
+_USE: Final = "UPDATE nonce SET cti = ? WHERE nonce = ?"
+
+_HELD: Final = "SELECT 1 FROM token WHERE token = ? AND certificate_sha256 = ?"
+_CTI_HELD: Final = "SELECT 1 FROM token WHERE cti = ?"
+_COUNTER_HELD: Final = "SELECT 1 FROM token WHERE certificate_sha256 = ? AND counter = ?"
+_LAST_OF_CERTIFICATE: Final = "SELECT counter FROM token WHERE certificate_sha256 = ? ORDER BY rowid DESC LIMIT 1"
+_LAST_OF_DEVICE: Final = "SELECT counter FROM token WHERE device_id = ? ORDER BY rowid DESC LIMIT 1"
+_PUT_DEVICE: Final = "INSERT OR IGNORE INTO device VALUES (?, ?, ?)"
+_PUT_TOKEN: Final = "INSERT INTO token VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+
+_PUT_ERRAND: Final = "INSERT INTO outbox VALUES (?, ?, ?, NULL, NULL)"
+_ERRANDS: Final = """SELECT cti, token.device_id, chain, nonce, token, visited_at, lookup_key_sealed, file_name
+    FROM outbox JOIN token USING (cti) JOIN device USING (certificate_sha256)
+    WHERE delivered_at IS NULL ORDER BY token.rowid"""
+_RECENT: Final = """SELECT cti, token.device_id, chain, nonce, token, certificate_status, received_at, visited_at,
+    file_name, delivered_at FROM outbox JOIN token USING (cti) JOIN device USING (certificate_sha256)
+    WHERE token.rowid > (SELECT max(rowid) FROM token) - ? AND visited_at > ? ORDER BY token.rowid"""
+_PREPARED: Final = "UPDATE outbox SET file_name = ? WHERE cti = ? AND delivered_at IS NULL"
+_DELIVERED: Final = """UPDATE outbox SET delivered_at = ?, lookup_key_sealed = NULL
+    WHERE cti = ? AND delivered_at IS NULL"""
 
 
 @dataclass(frozen=True)
@@ -127,9 +151,9 @@ class Journal:
         nonce = secrets.token_bytes(32)
 
         def write(db: sqlite3.Connection) -> None:
-            db.execute("DELETE FROM nonce WHERE cti IS NULL AND issued_at < ?", (now - _NONCE_KEPT_S,))
+            db.execute(_FORGET_OLD, (now - _NONCE_KEPT_S,))
             db.execute(_FORGET_BEYOND, (device_id, NONCES_CAP - 1))
-            db.execute("INSERT INTO nonce VALUES (?, ?, ?, NULL)", (nonce, device_id, now))
+            db.execute(_ISSUE, (nonce, device_id, now))
 
         self._file.transact(write)
         return nonce
@@ -138,7 +162,7 @@ class Journal:
         """The record of a nonce, if this bridge issued it."""
 
         def read(db: sqlite3.Connection) -> IssuedNonce | None:
-            row = db.execute("SELECT device_id, issued_at, cti FROM nonce WHERE nonce = ?", (nonce,)).fetchone()
+            row = db.execute(_ISSUED, (nonce,)).fetchone()
             return row and IssuedNonce(nonce, row[0], row[1], row[2] is not None)
 
         return self._file.transact(read)
@@ -146,8 +170,7 @@ class Journal:
     def holds(self, token: bytes, certificate: bytes) -> bool:
         """Whether exactly this token, signed under this LDevID (DER), is stored already."""
         wanted = (token, hashlib.sha256(certificate).digest())
-        query = "SELECT 1 FROM token WHERE token = ? AND certificate_sha256 = ?"
-        return self._file.transact(lambda db: db.execute(query, wanted).fetchone() is not None)
+        return self._file.transact(lambda db: db.execute(_HELD, wanted).fetchone() is not None)
 
     def store(self, stored: StoredToken, visited_at: int, lookup_key_sealed: bytes) -> int | None:
         """Token, its nonce's use and the errand it causes, in one transaction.
@@ -160,29 +183,21 @@ class Journal:
 
     def errands(self) -> tuple[Errand, ...]:
         """What has not been delivered, oldest first."""
-        query = """SELECT cti, token.device_id, chain, nonce, token, visited_at, lookup_key_sealed, file_name
-            FROM outbox JOIN token USING (cti) JOIN device USING (certificate_sha256)
-            WHERE delivered_at IS NULL ORDER BY token.rowid"""
-        rows = self._file.transact(lambda db: db.execute(query).fetchall())
+        rows = self._file.transact(lambda db: db.execute(_ERRANDS).fetchall())
         return tuple(Errand(row[0], row[1], split_chain(row[2]), *row[3:]) for row in rows)
 
     def recent_visits(self, since: int, most: int) -> tuple[KeptVisit, ...]:
         """Of the `most` visits stored last, those that took place after `since` (seconds since 1970), oldest first."""
-        query = """SELECT cti, token.device_id, chain, nonce, token, certificate_status, received_at, visited_at,
-            file_name, delivered_at FROM outbox JOIN token USING (cti) JOIN device USING (certificate_sha256)
-            WHERE token.rowid > (SELECT max(rowid) FROM token) - ? AND visited_at > ? ORDER BY token.rowid"""
-        rows = self._file.transact(lambda db: db.execute(query, (most, since)).fetchall())
+        rows = self._file.transact(lambda db: db.execute(_RECENT, (most, since)).fetchall())
         return tuple(KeptVisit(row[0], row[1], split_chain(row[2]), *row[3:]) for row in rows)
 
     def prepared(self, cti: bytes, file_name: str | None) -> None:
         """Remember the finished work file of an errand, or that there is none after all."""
-        query = "UPDATE outbox SET file_name = ? WHERE cti = ? AND delivered_at IS NULL"
-        self._file.transact(lambda db: db.execute(query, (file_name, cti)))
+        self._file.transact(lambda db: db.execute(_PREPARED, (file_name, cti)))
 
     def delivered(self, cti: bytes, now: int) -> None:
         """An errand is done: erase what could find the patient."""
-        query = "UPDATE outbox SET delivered_at = ?, lookup_key_sealed = NULL WHERE cti = ? AND delivered_at IS NULL"
-        self._file.transact(lambda db: db.execute(query, (now, cti)), erasing=True)
+        self._file.transact(lambda db: db.execute(_DELIVERED, (now, cti)), erasing=True)
 
 
 def split_chain(chain: bytes) -> tuple[bytes, ...]:
@@ -197,24 +212,21 @@ def split_chain(chain: bytes) -> tuple[bytes, ...]:
 
 
 def _store(db: sqlite3.Connection, stored: StoredToken, visited_at: int, lookup_key_sealed: bytes) -> int | None:
-    if db.execute("SELECT 1 FROM token WHERE cti = ?", (stored.cti,)).fetchone():
+    if db.execute(_CTI_HELD, (stored.cti,)).fetchone():
         raise TokenRefused(Refusal.CTI_REUSED)
     thumbprint = hashlib.sha256(stored.chain[0]).digest()
-    counted = (thumbprint, stored.counter)
-    if db.execute("SELECT 1 FROM token WHERE certificate_sha256 = ? AND counter = ?", counted).fetchone():
+    if db.execute(_COUNTER_HELD, (thumbprint, stored.counter)).fetchone():
         raise TokenRefused(Refusal.COUNTER_REUSED)
-    issued = (stored.nonce, stored.device_id)
-    nonce = db.execute("SELECT cti FROM nonce WHERE nonce = ? AND device_id = ?", issued).fetchone()
+    nonce = db.execute(_USE_OF, (stored.nonce, stored.device_id)).fetchone()
     if nonce is None:
         raise TokenRefused(Refusal.NONCE_UNKNOWN)
     if nonce[0] is not None:
         raise TokenRefused(Refusal.NONCE_USED)
     last = _last_counter(db, stored, thumbprint)
-    chain = b"".join(stored.chain)
-    db.execute("INSERT OR IGNORE INTO device VALUES (?, ?, ?)", (thumbprint, stored.device_id, chain))
-    db.execute("UPDATE nonce SET cti = ? WHERE nonce = ?", (stored.cti, stored.nonce))
+    db.execute(_PUT_DEVICE, (thumbprint, stored.device_id, b"".join(stored.chain)))
+    db.execute(_USE, (stored.cti, stored.nonce))
     db.execute(
-        "INSERT INTO token VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        _PUT_TOKEN,
         (
             stored.cti,
             stored.device_id,
@@ -226,14 +238,12 @@ def _store(db: sqlite3.Connection, stored: StoredToken, visited_at: int, lookup_
             stored.received_at,
         ),
     )
-    db.execute("INSERT INTO outbox VALUES (?, ?, ?, NULL, NULL)", (stored.cti, visited_at, lookup_key_sealed))
+    db.execute(_PUT_ERRAND, (stored.cti, visited_at, lookup_key_sealed))
     return last
 
 
 def _last_counter(db: sqlite3.Connection, stored: StoredToken, thumbprint: bytes) -> int | None:
-    query = "SELECT counter FROM token WHERE certificate_sha256 = ? ORDER BY rowid DESC LIMIT 1"
-    row = db.execute(query, (thumbprint,)).fetchone()
+    row = db.execute(_LAST_OF_CERTIFICATE, (thumbprint,)).fetchone()
     if row is None and stored.counter != 1:  # 1: paired anew, and counting anew
-        query = "SELECT counter FROM token WHERE device_id = ? ORDER BY rowid DESC LIMIT 1"
-        row = db.execute(query, (stored.device_id,)).fetchone()
+        row = db.execute(_LAST_OF_DEVICE, (stored.device_id,)).fetchone()
     return row and int(row[0])

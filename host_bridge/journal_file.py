@@ -18,6 +18,30 @@ from host_bridge.durable import sync_folder
 _T = TypeVar("_T")
 _KEEPING: Final = ("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_CONSTRAINT")
 """Errors after which the connection is as good as before."""
+_NO_DATABASE: Final = "SQLITE_NOTADB"
+_CORRUPT: Final = "SQLITE_CORRUPT"
+
+# beside the file
+_NEW: Final = ".new"
+_SAVING: Final = ".saving"
+_SAVED: Final = ".saved"
+_LOG: Final = "-wal"
+_INDEX: Final = "-shm"
+"""Of the log."""
+
+_SETTINGS: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
+)
+_BEGIN: Final = "BEGIN IMMEDIATE"
+_COMMIT: Final = "COMMIT"
+_ROLLBACK: Final = "ROLLBACK"
+_EMPTY_LOG: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
+_SAVE: Final = "VACUUM INTO ?"
+_VERSION: Final = "PRAGMA user_version"
+_FAULT: Final = "PRAGMA quick_check(1)"
 
 
 class JournalUnavailable(Exception):
@@ -61,13 +85,13 @@ class JournalFile:
     def _transact(self, work: Callable[[sqlite3.Connection], _T], erasing: bool) -> _T:
         db = self._db or self._connect()
         try:
-            db.execute("BEGIN IMMEDIATE")
+            db.execute(_BEGIN)
             try:
                 result = work(db)
-                db.execute("COMMIT")
+                db.execute(_COMMIT)
             finally:
                 if db.in_transaction:
-                    db.execute("ROLLBACK")
+                    db.execute(_ROLLBACK)
             self._stay_in_place(db)
             if erasing and self._db is not None:
                 _empty_log(self._db)
@@ -80,16 +104,16 @@ class JournalFile:
 
     def _start(self) -> None:
         try:
-            if not self._file.exists() and not self._beside(".saved").exists():
+            if not self._file.exists() and not self._beside(_SAVED).exists():
                 self._refuse_lone_log()
                 self._make()
         except (sqlite3.Error, OSError) as error:
-            raise JournalUnavailable(_reason(error), self._advice(_reason(error))) from error
+            raise self._unavailable(_reason(error)) from error
         self._connect()
 
     def _make(self) -> None:
         """Whole under another name first: a file that lost its content must not pass for a new one."""
-        fresh = self._beside(".new")
+        fresh = self._beside(_NEW)
         fresh.unlink(missing_ok=True)
         db = sqlite3.connect(fresh, isolation_level=None)
         try:
@@ -100,27 +124,27 @@ class JournalFile:
         sync_folder(self._file.parent)
 
     def _connect(self) -> sqlite3.Connection:
-        saved = self._beside(".saved")
+        saved = self._beside(_SAVED)
         try:
             if not self._file.exists() and saved.exists():
                 self._put_back(saved)
             uri = f"{self._file.absolute().as_uri()}?mode=rw"
             db = sqlite3.connect(uri, uri=True, isolation_level=None)
         except (sqlite3.Error, OSError) as error:
-            raise JournalUnavailable(_reason(error), self._advice(_reason(error))) from error
+            raise self._unavailable(_reason(error)) from error
         try:
             self._check_version(db)
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
-                db.execute(f"PRAGMA {pragma}")
+            for setting in _SETTINGS:
+                db.execute(setting)
             self._check(db)
-            db.execute("BEGIN IMMEDIATE")  # the write-ahead log is there from now on
-            db.execute("COMMIT")
+            db.execute(_BEGIN)  # the write-ahead log is there from now on
+            db.execute(_COMMIT)
             _empty_log(db)  # a crash may have come between a transaction that erased and this
             self._places = self._look()
         except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             with suppress(sqlite3.Error):
                 db.close()
-            raise JournalUnavailable(_reason(error), self._advice(_reason(error))) from error
+            raise self._unavailable(_reason(error)) from error
         except JournalUnavailable:
             db.close()
             raise
@@ -132,7 +156,7 @@ class JournalFile:
 
         Raises JournalUnavailable.
         """
-        log = self._beside("-wal")
+        log = self._beside(_LOG)
         if not self._file.exists() and log.exists() and log.stat().st_size:
             raise JournalUnavailable(
                 "log_alone",
@@ -142,9 +166,9 @@ class JournalFile:
 
     def _check_version(self, db: sqlite3.Connection) -> None:
         """Raises JournalUnavailable for a file of another version, or of none, which stays as it is."""
-        (version,) = db.execute("PRAGMA user_version").fetchone()
+        (version,) = db.execute(_VERSION).fetchone()
         if version == 0:
-            raise JournalUnavailable("SQLITE_NOTADB", self._advice("SQLITE_NOTADB"))
+            raise self._unavailable(_NO_DATABASE)
         if version != self._version:
             raise JournalUnavailable(
                 "version",
@@ -154,9 +178,9 @@ class JournalFile:
 
     def _check(self, db: sqlite3.Connection) -> None:
         """Raises JournalUnavailable for a damaged file."""
-        (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        (found,) = db.execute(_FAULT).fetchone()
         if found != "ok":
-            raise JournalUnavailable("SQLITE_CORRUPT", self._advice("SQLITE_CORRUPT"))
+            raise self._unavailable(_CORRUPT)
 
     def _disconnect(self) -> None:
         db, self._db = self._db, None
@@ -180,7 +204,7 @@ class JournalFile:
                 self._drop_log()
             raise JournalUnavailable("replaced", f"{self._file} was replaced while it was in use")
         else:
-            (blocked, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            (blocked, _, _) = db.execute(_EMPTY_LOG).fetchone()
             if blocked:
                 raise JournalUnavailable("log_deleted")
             self._disconnect()
@@ -188,9 +212,9 @@ class JournalFile:
 
     def _save(self, db: sqlite3.Connection) -> None:
         """Write the file anew; whole, then under a name that a start finds, then in its place."""
-        saving, saved = self._beside(".saving"), self._beside(".saved")
+        saving, saved = self._beside(_SAVING), self._beside(_SAVED)
         saving.unlink(missing_ok=True)
-        db.execute("VACUUM INTO ?", (str(saving),))
+        db.execute(_SAVE, (str(saving),))
         with saving.open("rb") as file:
             os.fsync(file.fileno())
         saving.replace(saved)
@@ -199,7 +223,7 @@ class JournalFile:
 
     def _drop_log(self) -> None:
         """Of a file that is gone: its pages must not get into the one that takes its place."""
-        for ending in ("-wal", "-shm"):
+        for ending in (_LOG, _INDEX):
             self._beside(ending).unlink(missing_ok=True)
 
     def _put_back(self, saved: Path) -> None:
@@ -209,22 +233,24 @@ class JournalFile:
 
     def _look(self) -> tuple[int | None, int | None]:
         """The files that have the names now: the database and its write-ahead log."""
-        return _inode(self._file), _inode(self._beside("-wal"))
+        return _inode(self._file), _inode(self._beside(_LOG))
 
     def _beside(self, ending: str) -> Path:
         return self._file.with_name(self._file.name + ending)
 
-    def _advice(self, reason: str) -> str:
-        if reason in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
-            return f"{self._file} is damaged: put a backup in its place, or move it away (with its -wal) and keep it"
-        return f"{self._file} cannot be opened: see that its folder is there, may be written, and has room"
+    def _unavailable(self, reason: str) -> JournalUnavailable:
+        """The error of a file that cannot be opened, with what to do."""
+        advice = f"{self._file} cannot be opened: see that its folder is there, may be written, and has room"
+        if reason in (_CORRUPT, _NO_DATABASE):
+            advice = f"{self._file} is damaged: put a backup in its place, or move it away (with its -wal) and keep it"
+        return JournalUnavailable(reason, advice)
 
 
 def _empty_log(db: sqlite3.Connection) -> None:
     """Bring the log's pages into the file, and cut it to nothing: what was erased still lies in older pages of it.
     Where that cannot be now (no room, somebody reading), the next one does it."""
     with suppress(sqlite3.Error):
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.execute(_EMPTY_LOG)
 
 
 def _inode(file: Path) -> int | None:
@@ -236,5 +262,5 @@ def _inode(file: Path) -> int | None:
 
 def _reason(error: sqlite3.Error | OSError | UnicodeDecodeError) -> str:
     if isinstance(error, UnicodeDecodeError):  # SQLite's message quotes the damage, and Python cannot read it
-        return "SQLITE_CORRUPT"
+        return _CORRUPT
     return getattr(error, "sqlite_errorname", None) or type(error).__name__
