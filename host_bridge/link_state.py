@@ -14,6 +14,7 @@ _STATES: Final = {
     "port_blocked": "silent",
     # a line, and no reader to talk to
     "no_answer": "silent",
+    "port_foreign": "foreign",
     "foreign_device": "foreign",
     "unpaired": "new",
     # a reader that is not served

@@ -16,6 +16,7 @@ from host_bridge.config import Config
 from host_bridge.identity import BridgeIdentity
 from host_bridge.makers import Makers
 from host_bridge.pairing import Pairing, Phase
+from host_bridge.pairing_refused import PairingRefused, Why
 from host_bridge.port import PortLost, TerminalPort
 from host_bridge.session import REOPEN_S, WRITE_S, monotonic_ms
 
@@ -32,6 +33,8 @@ class NotPaired(Exception):
 
 def pair(config: Config) -> None:
     """Pair the reader at the configured port. Raises NotPaired, and what the parts raise while starting."""
+    if sys.stdin is None:
+        raise NotPaired(words.refused(PairingRefused(Why.NO_INPUT), ""))
     identity = BridgeIdentity.load(config.identity)
     with alone(config.state):
         pairing = Pairing(identity, Makers(config.maker_roots, config.maker_revoked), codec())
@@ -63,6 +66,8 @@ class _Run:
                     break
         except KeyboardInterrupt:
             self.pairing.stop(monotonic_ms())
+        except EOFError:
+            self.pairing.stop(monotonic_ms(), Why.NO_INPUT)
         finally:
             self._linger()
             self.port.close()
@@ -101,7 +106,9 @@ class _Run:
 
     def _follow(self, obstacle: str) -> None:
         phase = self.pairing.phase
-        if phase is Phase.CODE:
+        if phase is Phase.CHECKING:
+            self._tell(words.CHECKING)
+        elif phase is Phase.CODE:
             self._ask()
         elif phase is Phase.TOUCH:
             self._tell(words.TOUCH)
@@ -161,13 +168,13 @@ class _Typist:
         threading.Thread(target=self._read, name="typist", daemon=True).start()  # a read cannot be called back
 
     def typed(self) -> str | None:
-        """The line, once it is there. Raises KeyboardInterrupt at the end of the input."""
+        """The line, once it is there. Raises EOFError at the end of the input."""
         try:
             line = self._lines.get_nowait()
         except queue.Empty:
             return None
         if not line:
-            raise KeyboardInterrupt
+            raise EOFError
         return line
 
     def _read(self) -> None:

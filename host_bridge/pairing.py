@@ -136,10 +136,10 @@ class Pairing:
         self._issue(now)
         return True
 
-    def stop(self, now: int) -> None:
-        """Staff have ended it."""
+    def stop(self, now: int, why: Why = Why.STOPPED) -> None:
+        """Staff have ended it, or cannot go on."""
         if not self.over:
-            self._refuse(PairingRefused(Why.STOPPED), now)
+            self._refuse(PairingRefused(why), now)
 
     def lost_port(self) -> None:
         """The line is gone; `start` may follow where the run is not over by that."""
@@ -187,7 +187,10 @@ class Pairing:
     def _check(self, body: bytes, now: int) -> None:
         """Raises PairingRefused, Malformed."""
         chain, request, reader_nonce = enrolment.unpack_identity(body)
-        device_id, self._idevid = self._makers.identify(chain, self._clock())
+        now_utc = self._clock()
+        if now_utc < self._identity.devices.authority.not_valid_before_utc:
+            raise PairingRefused(Why.CLOCK, now=now_utc.isoformat(timespec="minutes"))
+        device_id, self._idevid = self._makers.identify(chain, now_utc)
         self.maker = organization(self._idevid.issuer)
         try:
             self._key = requested_key(request, device_id)

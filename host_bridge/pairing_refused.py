@@ -32,6 +32,8 @@ class Why(StrEnum):
     LOST_AFTER_ISSUE = "lost_after_issue"
     NOT_TOUCHED = "not_touched"
     STOPPED = "stopped"
+    NO_INPUT = "no_input"
+    """Nobody can type at the terminal."""
     CANNOT_STORE = "cannot_store"
 
 

@@ -17,6 +17,10 @@ FOUND: Final = (
     "リーダー {device} が見つかりました（製造元：{maker}）\n"
     "  Found reader {device} (maker: {maker}). Type the number only if the reader before you shows it."
 )
+CHECKING: Final = (
+    "リーダーを確かめています。前の登録のすぐ後は、8秒ほどかかります\n"
+    "  Checking the reader. Soon after another try it takes about 8 s."
+)
 TOUCH: Final = (
     "番号が一致しました。リーダーの画面のボタンに触れてください（5分以内）\n"
     "  The numbers match. Now touch the button on the reader (within five minutes)."
@@ -38,6 +42,8 @@ _OBSTACLES: Final = {
     "  Another program uses {port}: end it.",
     "port_denied": "ポート {port} を使う権限がありません\n"
     "  This user may not open {port}: add the user to the group that owns it (often dialout).",
+    "port_foreign": "{port} はシリアルポートではありません。設定の port を直してください\n"
+    "  {port} is no serial port: correct `port` in the configuration.",
     "port_blocked": "ポート {port} の装置がデータを受け取りません。リーダーの電源を入れ直してください\n"
     "  The device on {port} takes no data: switch the reader off and on.",
     NO_ANSWER: "ポート {port} から応答がありません。リーダーの電源と画面を確かめてください\n"
@@ -77,7 +83,8 @@ REFUSALS: Final = {
     Why.LIST_UNUSABLE: ("失効リストのファイルを読めません / the revocation lists cannot be read", _LIST),
     Why.CLOCK: (
         "この端末の時計が遅れています（{now}） / this terminal's clock is behind ({now})",
-        "日付と時刻を合わせてから、やり直してください / set date and time, then run the command again",
+        "この端末の日付と時刻を合わせてから、やり直してください"
+        " / set the clock of this terminal, then run the command again",
     ),
     Why.REVOKED_BY_MAKER: ("製造元がこのリーダーを失効させています / the maker has revoked this reader", _STOLEN),
     Why.DENIED: (
@@ -112,6 +119,10 @@ REFUSALS: Final = {
         _AGAIN,
     ),
     Why.STOPPED: ("中止しました / stopped", _AGAIN),
+    Why.NO_INPUT: (
+        "番号を入力できません。標準入力が閉じています / nobody can type the number: standard input is closed",
+        "端末（ターミナル）で、同じコマンドを実行してください / run the same command in a terminal",
+    ),
     Why.CANNOT_STORE: (
         "登録を保存できません / the pairing cannot be stored: {reason}",
         "ディスクの空きと権限を確かめてください / see that the disk has room and may be written",

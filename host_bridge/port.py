@@ -17,7 +17,8 @@ if sys.platform != "win32":
 
 class PortLost(Exception):
     """The port cannot be used. `reason`: port_absent, port_busy (another program has it), port_denied (not for this
-    user), port_gone (while it was open), port_blocked (nothing takes what is written)."""
+    user), port_foreign (it is no serial port), port_gone (while it was open), port_blocked (nothing takes what is
+    written)."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -29,7 +30,17 @@ _REASONS: Final = {
     errno.EPERM: "port_denied",
     errno.EAGAIN: "port_busy",
     errno.EBUSY: "port_busy",
+    errno.EISDIR: "port_foreign",
+    errno.ENOTTY: "port_foreign",
 }
+
+
+def _reason(error: Exception) -> str:
+    """Why a port does not open. Of a failed configuration pyserial tells the number only in what came before."""
+    for one in (error, error.__context__):
+        if one is not None and one.args and one.args[0] in _REASONS:
+            return _REASONS[one.args[0]]
+    return "port_absent"
 
 
 class TerminalPort:
@@ -46,7 +57,7 @@ class TerminalPort:
         try:
             self._line = serial.Serial(str(self._path), exclusive=True)
         except _GONE as error:
-            raise PortLost(_REASONS.get(getattr(error, "errno", None) or 0, "port_absent")) from error
+            raise PortLost(_reason(error)) from error
 
     def read(self, timeout_s: float) -> bytes:
         """Whatever has arrived, at most 4,096 bytes; b"" after `timeout_s`. Raises PortLost."""

@@ -21,7 +21,7 @@ from host_bridge.makers import Makers
 from host_bridge.pairing import Pairing, Phase
 
 DEVICE = "READER-0001"
-NOW = datetime(2026, 9, 21, 12, 0, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=0)
 YEAR = timedelta(days=365)
 STEP_MS = 10
 

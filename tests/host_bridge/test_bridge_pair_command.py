@@ -183,11 +183,31 @@ def test_while_it_waits_it_says_for_what_and_goes_on_by_itself(place: Place) -> 
     assert (place.issued(), place.reader.told) == ([], "stopped")
 
 
-def test_a_closed_input_is_a_stop(place: Place) -> None:
+def test_an_input_that_ends_is_told_and_nothing_is_issued(place: Place) -> None:
     with place.plugged(), place.running("pair") as run:
         run.until("six digits")
-        assert "stopped" in run.end()
-    assert place.issued() == []
+        assert "標準入力が閉じています" in run.end()
+    assert (place.issued(), place.reader.told) == ([], "no_input")
+
+
+def test_without_any_input_no_reader_is_looked_for(place: Place) -> None:
+    line = ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "host_bridge", "pair", "--config", place.config]
+    with place.plugged():
+        done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert (done.returncode, place.reader.greeted) == (1, 0)
+    assert "run the same command in a terminal" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_reader_that_lets_one_wait_is_told_to_be_checked(place: Place) -> None:
+    place.reader.silent_after = 0
+    with place.plugged(), place.running("pair") as run:
+        run.until("Checking the reader")
+
+
+def test_a_port_that_is_no_serial_port_is_told_as_that(place: Place) -> None:
+    (place.folder / "terminal").touch()
+    with place.running("pair") as run:
+        run.until("is no serial port: correct `port`")
 
 
 def test_a_reader_unplugged_while_the_code_is_typed_ends_it_with_nothing_issued(place: Place) -> None:

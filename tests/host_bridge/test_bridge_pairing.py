@@ -1,12 +1,13 @@
 """The host's end of pairing: who is given a local identity, and who is not."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from pairing_rig import DEVICE, NOW, Device, Maker, ReaderEnd, Table
+from pairing_rig import DEVICE, NOW, YEAR, Device, Maker, ReaderEnd, Table
 
 from firmware.wire import cobs, enrolment
 from firmware.wire.channel import SESSION, Channel
@@ -100,6 +101,15 @@ def test_a_connection_lost_before_that_is_begun_anew_with_another_nonce(table: T
     assert table.reader.greeted == 2
     table.reader.silent_after = None
     table.until(Phase.CODE)
+
+
+def test_a_clock_behind_the_bridge_s_own_authority_pairs_nobody(table: Table) -> None:
+    authority = table.identity.devices.authority
+    table.makers.revoked_file.write_bytes(table.maker.revocations(since=authority.not_valid_before_utc - YEAR))
+    table.moment = authority.not_valid_before_utc - timedelta(minutes=1)
+    assert_refused(table, Why.CLOCK)
+    assert (table.reader.told, issued_files(table)) == ("clock", [])
+    assert "この端末の日付と時刻を合わせて" in refused(table.host.refused, DEVICE)
 
 
 def test_a_reader_that_does_not_prove_itself_in_time_ends_the_run(table: Table) -> None:

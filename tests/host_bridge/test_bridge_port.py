@@ -46,6 +46,12 @@ def test_a_port_that_is_not_there(tmp_path: Path) -> None:
     assert reason(lambda: TerminalPort(tmp_path / "missing").read(0)) == "port_gone"
 
 
+def test_what_is_no_serial_port_is_told_as_that(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file", Path("/dev/null")):
+        assert reason(TerminalPort(path).open) == "port_foreign", path
+
+
 def test_a_port_that_another_program_holds_until_it_lets_go(line: Line) -> None:
     first, second = TerminalPort(line.path), TerminalPort(line.path)
     first.open()

@@ -170,6 +170,7 @@ def test_a_file_that_cannot_be_written_is_told_and_then_forgotten(bridge: Bridge
         ("link_down", {"reason": "port_absent"}, "unplugged"),
         ("link_down", {"reason": "port_busy"}, "busy"),
         ("link_down", {"reason": "port_denied"}, "no_permission"),
+        ("link_down", {"reason": "port_foreign"}, "foreign"),
         ("link_down", {"reason": "silent"}, "silent"),
         ("link_down", {"reason": "no_answer"}, "silent"),
         ("link_down", {"reason": "foreign_device"}, "foreign"),
