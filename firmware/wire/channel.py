@@ -32,6 +32,9 @@ REOPEN_MS = 100
 """The host waits this long after a loss before it opens anew;"""
 REFUSED_MS = 2000
 """this long where one end did not accept the other."""
+QUEUE_MAX = 96 * 1024
+"""So many bytes may wait for their turn: a record six times, which a slow line has not carried yet, and the questions
+of a visit. Who asks for more while acknowledging too little fills this end's memory."""
 
 SESSION = 1
 """Purposes of a connection: TLS with messages in it,"""
@@ -52,7 +55,7 @@ REPLACED = 3
 REFUSED = 4
 """the other end did not accept who this end is,"""
 BROKEN = 5
-"""what was sent breaks the protocol above,"""
+"""what was sent breaks the protocol above, or more waits to be sent than QUEUE_MAX,"""
 UNPAIRED = 6
 """a session was asked of a reader that is not paired,"""
 PAIRED = 7
@@ -84,7 +87,7 @@ class Channel:
 
     def feed(self, data: bytes, now: int) -> list[tuple[int, bytes, int]]:
         """Bytes from the line; returns what happened."""
-        events: list[tuple[int, bytes, int]] = []
+        events = self._untold()
         for one in self._deframer.feed(data):
             if one.from_host != self._host:
                 self._receive(one, now, events)
@@ -92,7 +95,7 @@ class Channel:
 
     def tick(self, now: int) -> list[tuple[int, bytes, int]]:
         """To be called at `due` at the latest; returns what happened."""
-        events: list[tuple[int, bytes, int]] = []
+        events = self._untold()
         if not self._connected:
             if self._retry_at is not None and now >= self._retry_at:
                 self._open(now)
@@ -108,7 +111,10 @@ class Channel:
         return events
 
     def due(self) -> int | None:
-        """When `tick` must be called next, or None if only the other end can bring news."""
+        """When `tick` must be called next, or None if only the other end can bring news; 0, which is long past, where
+        there is news already."""
+        if self._overrun:
+            return 0
         if not self._connected:
             return self._retry_at
         times = []
@@ -123,8 +129,14 @@ class Channel:
         return min(times)
 
     def send(self, data: bytes, now: int) -> None:
-        """Queue bytes for the other end. Without a connection they are dropped with it."""
-        if self._connected:
+        """Queue bytes for the other end. Without a connection they are dropped with it.
+
+        With more than QUEUE_MAX in the queue the connection ends; the next `feed` or `tick` tells it.
+        """
+        if self._connected and len(self._queue) + len(data) > QUEUE_MAX:
+            self.drop(BROKEN, now)
+            self._overrun = True
+        elif self._connected:
             self._queue += data
             self._next(now)
 
@@ -150,6 +162,7 @@ class Channel:
         self._answer = b""  # the reader's half of the id
         self._connection = 0
         self._queue = b""
+        self._overrun = False  # whether `send` has ended a connection, and nobody knows yet
         self._flying: bytes | None = None  # the payload whose ACK is awaited
         self._next_out = 0
         self._next_in = 0
@@ -161,6 +174,11 @@ class Channel:
         self._forget()
         pause = REFUSED_MS if reason in (REFUSED, UNPAIRED, PAIRED) else REOPEN_MS
         self._retry_at = now + pause if self._host else None
+
+    def _untold(self) -> "list[tuple[int, bytes, int]]":
+        overrun = self._overrun
+        self._overrun = False
+        return [(LOST, b"", BROKEN)] if overrun else []
 
     def _lose(self, reason: int, now: int, events: list[tuple[int, bytes, int]]) -> None:
         self._end(reason, now)

@@ -67,6 +67,7 @@ def test_every_step_of_pairing_stands_there_with_its_limit() -> None:
         (r"a host that has heard nothing .* \| ([\d,]+) ms", (channel.KEEPALIVE_MS,)),
         (r"a reader that has heard nothing .* \| ([\d,]+) ms", (channel.SILENCE_MS,)),
         (r"pause of the host .* \| (\d+) ms; .*: ([\d,]+) ms", (channel.REOPEN_MS, channel.REFUSED_MS)),
+        (r"bytes that may wait for their turn.* \| ([\d,]+): six DELIVER", (channel.QUEUE_MAX,)),
         (r"8 \| n \| payload, n <= ([\d,]+) ", (frame.MAX_PAYLOAD,)),
     ],
 )
