@@ -70,6 +70,8 @@ class Conversation:
         self._awaited: dict[bytes, Future[Any]] = {}  # token id -> its receipt
         self._delivery: tuple[int, Record] | None = None  # number of the question, and what it delivers
         self._deliver_at: int | None = None  # None: as soon as there is a record
+        self._refusal: Receipt | None = None  # of what is being delivered; it may yet be accepted, and nobody knows
+        self._refused_at = 0
         self._renewing: int | None = None  # number of the question
         self._adopt()
 
@@ -240,6 +242,9 @@ class Conversation:
             self._number += 1
             self._delivery = self._number, record
         number, record = self._delivery
+        if self._refusal is not None:
+            self._conclude(number, record, self._refusal, now)
+            return
         if number in self._asked and self._asked[number][1] >= DELIVERIES:
             self._line.refuse(now)
             self._fell("no_receipt")
@@ -253,15 +258,37 @@ class Conversation:
         record = self._delivery[1]
         if receipt.accepted and receipt.cti != record.cti:
             raise Malformed("a receipt for another token")
-        self._delivery = self._deliver_at = None
+        if receipt.accepted:
+            self._outbox.delivered(record)
+            self._settle(record, receipt)
+            return
+        if self._refusal is None:
+            self._refused_at = now
+        self._refusal = receipt
+        self._conclude(number, record, receipt, now)
+
+    def _conclude(self, number: int, record: Record, refusal: Receipt, now: int) -> None:
+        """Tell a refusal once the record can be accepted no more, tomorrow's better clock or not: no copy of it is
+        with the terminal, none is left here."""
+        if number in self._asked:
+            self._deliver_at = self._refused_at + DELIVERIES * LIMITS_MS[messages.DELIVER]
+            if now >= self._deliver_at:
+                self._line.refuse(now)
+                self._fell("no_receipt")
+        elif self._outbox.erase(record, now):
+            self._settle(record, refusal)
+        else:
+            self._deliver_at = self._outbox.retry_at
+
+    def _settle(self, record: Record, receipt: Receipt) -> None:
+        self._delivery = self._deliver_at = self._refusal = None
         self._on_event("token_receipt", cti=record.cti.hex(), accepted=receipt.accepted, refusal=receipt.refusal)
         if waiting := self._awaited.pop(record.cti, None):
             waiting.set_result(receipt)
-        self._outbox.delivered(record)
 
     def _wiped(self, cti: bytes) -> None:
         if self._delivery is not None and self._delivery[1].cti == cti:
-            self._delivery = self._deliver_at = None
+            self._delivery = self._deliver_at = self._refusal = None
         if waiting := self._awaited.pop(cti, None):
             waiting.set_exception(LinkDown("the terminal did not take it in a week"))
 
@@ -296,7 +323,7 @@ class Conversation:
         self.up = False
         self._down_for = reason
         self._asked.clear()
-        self._delivery = self._deliver_at = self._renewing = None
+        self._deliver_at = self._refusal = self._renewing = None
         for question in self._questions.values():
             question.sent = False
         if news:

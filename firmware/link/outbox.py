@@ -24,11 +24,11 @@ class Outbox:
         self.works = True
         """Whether a record could be kept, as far as is known: a full disk is found by writing, and works again once it
         has taken something."""
-        self._erase: int | None = None  # number of the record that has its receipt
+        self._erase: int | None = None  # number of the record that was accepted
         self._aged_at: int | None = None
         self._age_at = 0
         self.retry_at: int | None = None
-        """When to ask again, where the last `next` failed."""
+        """When to ask again, where the last `next` or `erase` failed."""
         self.damaged = pending()
         """Ends in JournalDamaged, should that be found."""
 
@@ -48,8 +48,19 @@ class Outbox:
         return record
 
     def delivered(self, record: Record) -> None:
-        """This one has its receipt: it is erased before the next one is given, as often as that takes."""
+        """This one was accepted: it is erased before the next one is given, as often as that takes."""
         self._erase = record.counter
+
+    def erase(self, record: Record, now: int) -> bool:
+        """Erase this one, which was refused. False: not yet, to be tried again at `retry_at`."""
+        try:
+            self._journal.delivered(record.counter)
+        except (JournalUnavailable, JournalDamaged) as error:
+            self.failed(error, now)
+            self.retry_at = now + RETRY_MS
+            return False
+        self._works_again()
+        return True
 
     def age(self, now: int) -> list[bytes]:
         """To be called at `age_due` at the latest; the token ids of records that were wiped for their age."""

@@ -100,6 +100,40 @@ def test_a_refused_record_is_gone_too_and_the_next_one_follows(world: World) -> 
     assert refusals == [(False, "record_unreadable")] * 2
 
 
+def second_copy_refused(world: World) -> list[Received]:
+    """What the host hears; to all but the second it says nothing."""
+    asked: list[Received] = []
+
+    def answer(question: Received) -> list[tuple[int, int, bytes]]:
+        asked.append(question)
+        refused = messages.pack_receipt(bytes(16), False, "nonce_expired")
+        return [(messages.RECEIPT, question.request, refused)] if len(asked) == 2 else []
+
+    world.host.lies[messages.DELIVER] = answer
+    return asked
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_the_last_receipt_counts_where_a_refused_record_had_been_sent_twice(world: World, accepted: bool) -> None:
+    asked = second_copy_refused(world)
+    world.keep(token(1))
+    world.until(lambda: len(asked) == 2)
+    world.wait(2 * LIMITS_MS[messages.DELIVER])
+    assert world.told("token_receipt") == [] and len(asked) == 2 and world.journal.oldest() is not None
+    receipt = messages.pack_receipt(token(1)[:16], accepted, "" if accepted else "nonce_expired")
+    world.host.line.send(messages.RECEIPT, asked[1].request, receipt, world.now)
+    world.until(lambda: world.journal.oldest() is None)
+    assert [facts["accepted"] for facts in world.told("token_receipt")] == [accepted]
+
+
+def test_a_host_that_refuses_one_copy_and_is_silent_on_the_other_is_left_after_a_minute(world: World) -> None:
+    asked = second_copy_refused(world)
+    world.keep(token(1))
+    world.until(lambda: len(asked) == 2)
+    world.wait(DELIVERIES * LIMITS_MS[messages.DELIVER])
+    assert world.told("link_down") == [{"reason": "no_receipt"}] and world.told("token_receipt") == []
+
+
 def test_after_a_restart_in_the_middle_everything_is_delivered_once_more_at_most(world: World) -> None:
     for number in range(1, 4):
         world.keep(token(number))

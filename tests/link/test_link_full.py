@@ -1,14 +1,16 @@
 """A disk with no room, as link and event log tell of it: once, and as long as it lasts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from session_world import World, made
+from session_world import Answer, World, made
 from small_disk import Disk, full
 
 from firmware.link.journal import JournalUnavailable
 from firmware.link.outbox import AGE_MS, RETRY_MS
+from firmware.wire import messages
+from firmware.wire.tls import Received
 
 TOKEN = b"t" * 700
 
@@ -59,3 +61,44 @@ def test_a_visit_that_could_not_be_kept_is_told_at_once_and_the_next_one_is_as_s
     world.keep(TOKEN)
     world.until(lambda: world.journal.oldest() is None)
     assert world.host.tokens == [TOKEN]
+
+
+def refusal(world: World) -> Answer:
+    """Said by a terminal whose clock is wrong."""
+
+    def refuse(question: Received) -> list[tuple[int, int, bytes]]:
+        world.host.tokens.append(b"refused")
+        return [(messages.RECEIPT, question.request, messages.pack_receipt(TOKEN[:16], False, "nonce_expired"))]
+
+    return refuse
+
+
+def test_a_refusal_is_told_only_when_the_record_is_erased_and_asked_for_no_second_time(
+    world: World, disk: Disk
+) -> None:
+    world.host.lies[messages.DELIVER] = refusal(world)
+    world.keep(TOKEN)
+    disk.refuse()
+    world.wait(5 * RETRY_MS)
+    assert world.host.tokens == [b"refused"] and world.told("token_receipt") == [] and not world.reader.keeps
+    disk.recover()
+    world.wait(RETRY_MS)
+    cti = TOKEN[:16].hex()
+    assert world.told("token_receipt") == [{"cti": cti, "accepted": False, "refusal": "nonce_expired"}]
+    assert world.journal.oldest() is None and world.host.tokens == [b"refused"]
+
+
+@pytest.mark.parametrize("comes_back", [World.restart, lambda world: (world.unplug(), world.plug())])
+def test_a_refused_record_that_could_not_be_erased_counts_as_what_the_terminal_says_next(
+    world: World, disk: Disk, comes_back: Callable[[World], object]
+) -> None:
+    world.host.lies[messages.DELIVER] = refusal(world)
+    world.keep(TOKEN)
+    disk.refuse()
+    world.until(lambda: world.host.tokens == [b"refused"])
+    disk.recover()
+    world.host.lies.clear()
+    comes_back(world)
+    world.until(lambda: world.journal.oldest() is None)
+    assert world.host.tokens == [b"refused", TOKEN]
+    assert world.told("token_receipt") == [{"cti": TOKEN[:16].hex(), "accepted": True, "refusal": None}]
