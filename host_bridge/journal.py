@@ -205,7 +205,7 @@ def split_chain(chain: bytes) -> tuple[bytes, ...]:
     certificates = []
     while chain:
         size = chain[1] & 0x7F if chain[1] & 0x80 else 0
-        length = 2 + size + (int.from_bytes(chain[2 : 2 + size], "big") if size else chain[1])
+        length = 2 + size + (int.from_bytes(chain[2 : 2 + size]) if size else chain[1])
         certificates.append(chain[:length])
         chain = chain[length:]
     return tuple(certificates)

@@ -110,8 +110,9 @@ def test_a_full_disk_acknowledges_nothing_and_one_with_room_again_goes_on_by_its
     disk.fill()
     for _ in range(3):
         assert_refuses(bridge, second)
-    with pytest.raises(JournalUnavailable):
+    with pytest.raises(JournalUnavailable, match=r"^SQLITE_FULL$") as refused:
         bridge.desk.open_visit("TEST-0001")
+    assert refused.value.reason == "SQLITE_FULL"
     disk.free()
     assert bridge.deliver(second) is None
     assert bridge.deliver(numbered(bridge, 3)) is None
@@ -155,6 +156,23 @@ def test_a_journal_deleted_under_a_running_bridge_is_written_anew_with_all_it_he
     assert bridge.deliver(second) is None
     assert bridge.deliver(third) is None
     assert stored(bridge) == [first.cti, second.cti, third.cti]
+
+
+def test_a_journal_deleted_while_another_program_reads_it_is_written_anew_all_the_same(bridge: Bridge) -> None:
+    first, second, third = (numbered(bridge, number) for number in (1, 2, 3))
+    assert bridge.deliver(first) is None
+    code = (
+        "import sqlite3, sys; other = sqlite3.connect(sys.argv[1], isolation_level=None); other.execute('BEGIN');"
+        "print(*other.execute('SELECT count(*) FROM token').fetchone(), flush=True); sys.stdin.read()"
+    )
+    line = [sys.executable, "-c", code, str(bridge.folder / "journal.db")]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None and other.stdout.readline() == b"1\n"
+        (bridge.folder / "journal.db").unlink()
+        assert bridge.deliver(second) is None
+        assert bridge.deliver(third) is None
+        assert stored(bridge) == [first.cti, second.cti, third.cti]
+        other.communicate()
 
 
 def test_all_files_of_the_journal_deleted_are_written_anew(bridge: Bridge) -> None:

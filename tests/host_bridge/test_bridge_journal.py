@@ -1,6 +1,7 @@
 import secrets
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from visit_samples import NOW
 
 from firmware.token.refusal import Refusal, TokenRefused
-from host_bridge.journal import NONCES_CAP, Journal, StoredToken
+from host_bridge.journal import NONCES_CAP, Errand, IssuedNonce, Journal, KeptVisit, StoredToken
 from host_bridge.journal_file import JournalUnavailable
 
 CHAIN = (b"\x30\x03abc", b"\x30\x81\x80" + bytes(128))
@@ -34,6 +35,13 @@ def test_a_nonce_outlives_the_process(journal: Journal, tmp_path: Path) -> None:
         (nonce, "TEST-0001", NOW, None)
     ]
     other.close()
+
+
+def test_any_number_of_threads_may_ask_at_once(journal: Journal) -> None:
+    with ThreadPoolExecutor(8) as askers:
+        nonces = list(askers.map(lambda _: journal.issue_nonce("TEST-0001", NOW), range(100)))
+        assert len(set(nonces)) == 100
+        assert all(askers.map(journal.find_nonce, nonces))
 
 
 def test_nonces_never_repeat_and_unused_ones_are_forgotten_after_a_week(journal: Journal) -> None:
@@ -62,13 +70,61 @@ def test_a_reader_that_asks_for_more_nonces_than_it_has_visits_loses_its_oldest(
     assert all(journal.find_nonce(nonce) is not None for nonce in (second, other, stored.nonce))
 
 
-def test_an_errand_has_what_the_courier_needs(journal: Journal) -> None:
+def test_a_nonce_is_used_by_the_token_that_holds_it_and_by_no_other(journal: Journal) -> None:
+    stored, unused = token(journal), journal.issue_nonce("TEST-0002", NOW + 1)
+    journal.store(stored, NOW, b"sealed")
+    assert journal.find_nonce(stored.nonce) == IssuedNonce(stored.nonce, "TEST-0001", NOW, used=True)
+    assert journal.find_nonce(unused) == IssuedNonce(unused, "TEST-0002", NOW + 1, used=False)
+    assert journal.find_nonce(bytes(32)) is None
+
+
+def test_a_token_is_held_under_the_certificate_that_signed_it_alone(journal: Journal) -> None:
     stored = token(journal)
+    assert not journal.holds(stored.token, CHAIN[0])
+    journal.store(stored, NOW, b"sealed")
+    assert journal.holds(stored.token, CHAIN[0])
+    assert not journal.holds(stored.token, CHAIN[1])
+    assert not journal.holds(b"other bytes", CHAIN[0])
+
+
+def test_an_errand_has_what_the_courier_needs_from_its_first_day_to_its_last(journal: Journal) -> None:
+    stored, later = token(journal), token(journal, 2)
     journal.store(stored, NOW - 1, b"sealed")
-    (errand,) = journal.errands()
-    assert (errand.cti, errand.device_id, errand.chain) == (stored.cti, "TEST-0001", CHAIN)
-    assert (errand.token, errand.nonce, errand.visited_at) == (stored.token, stored.nonce, NOW - 1)
-    assert (errand.lookup_key_sealed, errand.file_name) == (b"sealed", None)
+    journal.store(later, NOW - 2, b"sealed too")
+    first = Errand(stored.cti, "TEST-0001", CHAIN, stored.nonce, stored.token, NOW - 1, b"sealed", None)
+    second = Errand(later.cti, "TEST-0001", CHAIN, later.nonce, later.token, NOW - 2, b"sealed too", None)
+    assert journal.errands() == (first, second)
+    journal.prepared(stored.cti, "file.xml")
+    assert journal.errands() == (replace(first, file_name="file.xml"), second)
+    journal.delivered(stored.cti, NOW + 1)
+    journal.prepared(stored.cti, "another.xml")
+    assert journal.errands() == (second,)
+    assert journal.recent_visits(0, 9)[0].file_name == "file.xml"
+
+
+def test_the_visits_of_late_are_told_with_what_became_of_them(journal: Journal) -> None:
+    for number in (1, 2, 3):
+        journal.store(token(journal, number), NOW + number, b"sealed")
+    third = token(journal, 4)
+    journal.store(replace(third, certificate_status="revoked", received_at=NOW + 9), NOW + 4, b"sealed")
+    journal.prepared(third.cti, "file.xml")
+    journal.delivered(third.cti, NOW + 10)
+    told = journal.recent_visits(NOW + 2, 9)
+    assert [visit.cti[0] for visit in told] == [3, 4]
+    assert [visit.cti[0] for visit in journal.recent_visits(0, 3)] == [2, 3, 4]
+    assert told[1] == KeptVisit(
+        third.cti, "TEST-0001", CHAIN, third.nonce, third.token, "revoked", NOW + 9, NOW + 4, "file.xml", NOW + 10
+    )
+    assert (told[0].file_name, told[0].delivered_at) == (None, None)
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 255, 256, 70_000])
+def test_a_chain_comes_back_as_it_was_whatever_the_size_of_its_certificates(journal: Journal, size: int) -> None:
+    stated = bytes([size]) if size < 128 else b"\x83" + size.to_bytes(3, "big")
+    one = b"\x30" + stated + bytes(range(256)) * (size // 256) + bytes(size % 256)
+    chain = (one, CHAIN[0], one)
+    journal.store(replace(token(journal), chain=chain), NOW, b"sealed")
+    assert [errand.chain for errand in journal.errands()] == [chain]
 
 
 def test_a_refused_token_changes_no_table(journal: Journal, tmp_path: Path) -> None:
@@ -104,6 +160,8 @@ def test_one_ldevid_has_a_counter_once_and_another_may_count_anew(journal: Journ
 def test_a_journal_that_cannot_be_opened_is_declared(tmp_path: Path) -> None:
     with pytest.raises(JournalUnavailable, match="SQLITE_CANTOPEN"):
         Journal(tmp_path / "missing" / "journal.db")
+    with pytest.raises(JournalUnavailable, match=r"^OSError: .* cannot be opened: see that its folder is there"):
+        Journal(tmp_path / ("n" * 300))
     (tmp_path / "text.db").write_bytes(b"no database, but long enough to be asked what it is" * 20)
     with pytest.raises(JournalUnavailable, match="SQLITE_NOTADB"):
         Journal(tmp_path / "text.db")

@@ -73,6 +73,7 @@ DAMAGES = {
     "table dropped": by_sql("DROP TABLE record"),
     "record changed": by_sql("UPDATE record SET sealed = zeroblob(100) WHERE counter = 3"),
     "record of words": by_sql("UPDATE record SET cti = 'name' WHERE counter = 3"),
+    "record of no words": by_sql("UPDATE record SET cti = CAST(x'fffe' AS TEXT) WHERE counter = 3"),
     "record renumbered": by_sql("UPDATE record SET counter = 99 WHERE counter = 3"),
 }
 

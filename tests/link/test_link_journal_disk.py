@@ -40,6 +40,25 @@ def test_a_disk_that_takes_nothing_keeps_nothing_and_later_goes_on_with_the_next
     again.close()
 
 
+@pytest.mark.parametrize("disk", [full], indirect=True)
+def test_a_full_disk_can_still_be_read_and_says_that_it_is_full(disk: Disk) -> None:
+    if not isinstance(disk, FullDisk):
+        pytest.skip("missing hardware: no disk may be mounted here")
+    journal = Journal.make(disk.folder / "journal.db")
+    cti = put(journal, 1)
+    disk.refuse()
+    for _ in range(2):
+        with pytest.raises(JournalUnavailable, match="database or disk is full") as error:
+            put(journal, 2)
+        assert error.value.reason == str(error.value)
+        oldest = journal.oldest()
+        assert oldest is not None and oldest.cti == cti
+    journal.close()
+    with pytest.raises(JournalUnavailable, match="database or disk is full"):
+        Journal.make(disk.folder / "another.db")
+    disk.recover()
+
+
 def test_a_receipt_that_cannot_be_noted_is_noted_later(disk: Disk) -> None:
     journal = Journal.make(disk.folder / "journal.db")
     cti = put(journal, 1)
