@@ -60,29 +60,36 @@ def by_sql(statement: str) -> Callable[[Path], None]:
     return change
 
 
+COUNTER = r"^the journal's counter is damaged$"
+RECORD = r"^a record in the journal is damaged$"
+SCHEMA = r"journal\.db is damaged: its schema$"
+FOREIGN = r"journal\.db is damaged: no journal of a reader$"
+
 DAMAGES = {
-    "cut short": cut_short,
-    "emptied": emptied,
-    "another file": other_file,
-    "another database": other_database,
-    "a page of zeros": zeros_inside,
-    "missing": Path.unlink,
-    "counter set back": by_sql("UPDATE state SET counter = 2"),
-    "counter forgotten": by_sql("DELETE FROM state"),
-    "counter of words": by_sql("UPDATE state SET digest = 'x', previous = 'y'"),
-    "table dropped": by_sql("DROP TABLE record"),
-    "record changed": by_sql("UPDATE record SET sealed = zeroblob(100) WHERE counter = 3"),
-    "record of words": by_sql("UPDATE record SET cti = 'name' WHERE counter = 3"),
-    "record of no words": by_sql("UPDATE record SET cti = CAST(x'fffe' AS TEXT) WHERE counter = 3"),
-    "record renumbered": by_sql("UPDATE record SET counter = 99 WHERE counter = 3"),
+    "cut short": (cut_short, r"journal\.db is damaged: database disk image is malformed$"),
+    "emptied": (emptied, FOREIGN),
+    "another file": (other_file, r"journal\.db is damaged: file is not a database$"),
+    "another database": (other_database, FOREIGN),
+    "a page of zeros": (zeros_inside, r"(?s)journal\.db is damaged: .*Page 3"),
+    "missing": (Path.unlink, r"journal\.db is missing$"),
+    "counter set back": (by_sql("UPDATE state SET counter = 2"), COUNTER),
+    "counter forgotten": (by_sql("DELETE FROM state"), COUNTER),
+    "counter of words": (by_sql("UPDATE state SET digest = 'x', previous = 'y'"), COUNTER),
+    "counter below nothing": (by_sql("UPDATE state SET counter = -1"), COUNTER),
+    "table dropped": (by_sql("DROP TABLE record"), SCHEMA),
+    "table altered": (by_sql("ALTER TABLE record ADD COLUMN more"), SCHEMA),
+    "record changed": (by_sql("UPDATE record SET sealed = zeroblob(100) WHERE counter = 3"), RECORD),
+    "record of words": (by_sql("UPDATE record SET cti = 'name' WHERE counter = 3"), RECORD),
+    "record of no words": (by_sql("UPDATE record SET cti = CAST(x'fffe' AS TEXT) WHERE counter = 3"), RECORD),
+    "record renumbered": (by_sql("UPDATE record SET counter = 99 WHERE counter = 3"), RECORD),
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
-def test_a_damaged_file_is_refused_and_not_touched(file: Path, damage: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize(("damage", "words"), DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_file_is_refused_and_not_touched(file: Path, damage: Callable[[Path], None], words: str) -> None:
     damage(file)
     before = {one.name: one.read_bytes() for one in file.parent.iterdir()}
-    with pytest.raises(JournalDamaged):
+    with pytest.raises(JournalDamaged, match=words):
         Journal(file)
     assert {one.name: one.read_bytes() for one in file.parent.iterdir()} == before
 
@@ -92,8 +99,22 @@ def test_a_damaged_counter_is_found_also_where_no_record_waits(file: Path, damag
     journal = Journal(file)
     journal.wipe()
     journal.close()
-    DAMAGES[damage](file)
-    with pytest.raises(JournalDamaged):
+    change, words = DAMAGES[damage]
+    change(file)
+    with pytest.raises(JournalDamaged, match=words):
+        Journal(file)
+
+
+def test_a_record_beyond_the_counter_is_damage(file: Path, tmp_path: Path) -> None:
+    """A counter that was set back whole, with the hash that belonged to it: its numbers would be used again."""
+    before = tmp_path / "before.db"
+    journal = Journal.make(before)
+    put(journal, 1)
+    journal.close()
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("ATTACH ? AS before", (str(before),))
+        database.execute("INSERT OR REPLACE INTO state SELECT * FROM before.state")
+    with pytest.raises(JournalDamaged, match=r"journal\.db is damaged: records beyond the counter$"):
         Journal(file)
 
 
