@@ -132,6 +132,8 @@ class Caller:
             return await answer
         finally:
             self._open.pop(number, None)
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # `run` may have set it while the question was still being sent
 
     async def run(self) -> None:
         """Deliver answers until the pipe breaks; then every open question ends in PipeBroken."""

@@ -1,6 +1,7 @@
 """Messages between the reader's processes: whole or not at all."""
 
 import asyncio
+import gc
 import socket
 import struct
 
@@ -72,6 +73,26 @@ async def test_a_question_to_a_process_that_ends_is_not_left_waiting() -> None:
     with pytest.raises(PipeBroken):
         await asked
     await running
+
+
+def test_a_process_that_ends_while_a_question_is_being_sent_leaves_no_complaint() -> None:
+    complaints: list[dict[str, object]] = []
+
+    async def ask() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
+        ours, theirs = socket.socketpair()
+        caller = Caller(await Pipe.over(ours))
+        running = asyncio.create_task(caller.run())
+        asked = asyncio.create_task(caller.call("anything", picture=bytes(4 << 20)))  # more than the pipe holds
+        await asyncio.get_running_loop().run_in_executor(None, theirs.recv, 4)
+        theirs.close()
+        with pytest.raises(PipeBroken):
+            await asked
+        await running
+
+    asyncio.run(ask())
+    gc.collect()
+    assert complaints == []
 
 
 async def test_an_answer_that_is_not_ready_does_not_hold_up_whoever_serves_the_next_process() -> None:
