@@ -7,6 +7,7 @@
 import argparse
 import asyncio
 import ctypes
+import os
 import resource
 import signal
 import socket
@@ -53,6 +54,7 @@ PR_SET_DUMPABLE = 4
 
 def main() -> None:
     """Entry point `kiosk-reader`."""
+    os.umask(0o077)  # journal, lock and photos are for this user alone
     parser = argparse.ArgumentParser(prog="kiosk-reader", description="Face-authentication card reader")
     commands = parser.add_subparsers(dest="command", required=True)
     face_command = commands.add_parser("face", help="camera and face decision of one visit (started by visit)")
@@ -118,6 +120,13 @@ def face(profile: Profile, options: argparse.Namespace) -> int:
 async def supervise(profile: Profile, options: argparse.Namespace) -> int:
     """Serve patients until SIGTERM or SIGINT."""
     log = EventLog()
+    try:
+        await (await DockDisplay.connect(options.dock, profile.screen.size)).close()
+    except OSError as error:
+        sys.exit(
+            f"kiosk-reader: --dock {options.dock}: 仮想リーダーの画面につながりません。先にデモを起動してください"
+            f" / no dock answers ({error.strerror}): start what surrounds the virtual reader first"
+        )
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -129,11 +138,13 @@ async def supervise(profile: Profile, options: argparse.Namespace) -> int:
     except StateInUse as in_use:  # whoever holds it has the screen
         sys.exit(f"kiosk-reader: {in_use}")
     except ModelError as error:
-        return await out_of_order(profile, options, log, "M01", f"{error}; build the models again: make models")
+        why = f"モデルを作り直してください（make models） / {error}; build the models again: make models"
+        return await out_of_order(profile, options, log, "M01", why)
     except JournalDamaged as damaged:
         return await out_of_order(profile, options, log, "J01", advice_for(options.state, damaged))
     except (OSError, ValueError, JournalUnavailable) as error:
-        return await out_of_order(profile, options, log, "S01", f"{options.state} cannot be used: {error}")
+        why = f"{options.state} を使えません / cannot be used: {error}"
+        return await out_of_order(profile, options, log, "S01", why)
 
 
 async def serve(
@@ -185,7 +196,10 @@ def forget_terminal(options: argparse.Namespace) -> int:
         sys.exit(f"kiosk-reader: {advice_for(options.state, damaged)}")
     except (StateInUse, Undelivered, JournalUnavailable, OSError, ValueError) as error:
         sys.exit(f"kiosk-reader: {error}")
-    print(f"not paired any more; {wiped} undelivered visits wiped")
+    print(
+        f"登録を解除しました。届いていない受付{wiped}件を消しました"
+        f" / not paired any more; {wiped} undelivered visits wiped"
+    )
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import resource
 import signal
 import sys
@@ -52,11 +53,22 @@ _UNUSABLE = (
 )
 
 
-_FULL = ": 空き容量がありません。ファイルを減らしてから、もう一度 / free some space on that disk, and start again"
+_NOT_ALLOWED = (
+    ": 権限がありません。この橋の利用者として実行するか、別のフォルダーにしてください"
+    " / not allowed: run this as the user whose bridge it is, or give another folder"
+)
+_ADVICE = {
+    errno.ENOSPC: ": 空き容量がありません。ファイルを減らしてから、もう一度"
+    " / free some space on that disk, and start again",
+    errno.EACCES: _NOT_ALLOWED,
+    errno.EPERM: _NOT_ALLOWED,
+    errno.EROFS: ": 書き込めないディスクです / the disk is read-only: make it writable, or give another folder",
+}
 
 
 def main() -> None:
     """Entry point `kiosk-bridge`."""
+    os.umask(0o077)  # what it writes is for its user alone, but for the receipt computer's files
     parser = argparse.ArgumentParser(prog="kiosk-bridge", description="Bridge on the qualification terminal")
     commands = parser.add_subparsers(required=True)
     start = commands.add_parser("run", help="serve the reader until stopped")
@@ -72,8 +84,8 @@ def main() -> None:
     except NotPaired as refused:
         sys.exit(str(refused))
     except _UNUSABLE as error:
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        sys.exit(f"kiosk-bridge: {error}{_FULL if full else ''}")
+        advice = _ADVICE.get(error.errno or 0, "") if isinstance(error, OSError) else ""
+        sys.exit(f"kiosk-bridge: {error}{advice}")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -132,7 +144,8 @@ def window(options: argparse.Namespace) -> None:
     address = read(state)
     if address is None:
         raise ConfigError(
-            f"{state}: no bridge is running on this folder; start it with: kiosk-bridge run --config FILE"
+            f"{state}: 橋が動いていません。kiosk-bridge run --config FILE で始めてください"
+            " / no bridge is running on this folder: start it with that command"
         )
     print(address)
 

@@ -19,5 +19,8 @@ def alone(state: Path) -> BinaryIO:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.close()
-        raise ConfigError(f"{state}: another bridge is running on this folder; end it first") from None
+        raise ConfigError(
+            f"{state}: 橋（kiosk-bridge run か pair）が動いています。先に止めてください"
+            " / another bridge is running on this folder; end it first"
+        ) from None
     return lock

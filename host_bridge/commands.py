@@ -52,8 +52,14 @@ def _devices(options: argparse.Namespace) -> None:
 
 
 def _unpair(options: argparse.Namespace) -> None:
-    _identity(options).devices.unpair(options.device)
-    print(f"{options.device}: 登録を解除しました / no longer served; it may be paired again")
+    identity = _identity(options)
+    identity.devices.unpair(options.device)
+    if options.device in identity.denylist.devices():
+        print(
+            f"{options.device}: 登録を解除しました（拒否のまま） / no longer paired; still denied: never paired again"
+        )
+    else:
+        print(f"{options.device}: 登録を解除しました / no longer served; it may be paired again")
 
 
 def _deny(options: argparse.Namespace) -> None:

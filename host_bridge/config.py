@@ -54,10 +54,10 @@ class Config:
         try:
             table = tomllib.loads(file.read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{file}: {error}") from error
+            raise ConfigError(f"{file}: 設定を読めません / the configuration cannot be read: {error}") from error
         unknown = sorted(table.keys() - cls.__dataclass_fields__.keys())
         if unknown:
-            raise ConfigError(f"{file}: unknown key {unknown[0]}")
+            raise ConfigError(f"{file}: {unknown[0]}: この項目はありません / unknown key {unknown[0]}")
         kinds = {kind.name.lower(): kind for kind in FacilityKind}
         folder = file.absolute().parent
 
@@ -92,7 +92,7 @@ def _value(table: Mapping[str, Any], file: Path, key: str, allowed: str, read: C
     except (KeyError, TypeError):
         value = None
     if value is None:
-        raise ConfigError(f"{file}: {key}: expected {allowed}")
+        raise ConfigError(f"{file}: {key}: 値がないか、正しくありません / expected {allowed}")
     return value
 
 

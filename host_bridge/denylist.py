@@ -21,6 +21,7 @@ from host_bridge.durable import write_whole
 
 _DEVICE: Final = x509.ObjectIdentifier("2.25.212640361508137498129873540298613725514")
 """An arc that needs no registration (ITU-T X.667). Value: the device's name, UTF-8."""
+_RESTORE: Final = ("バックアップから戻してください", "restore it from a backup")
 
 
 class DenylistUnusable(Exception):
@@ -79,11 +80,20 @@ class Denylist:
             key = self.authority.public_key()
             ours = isinstance(key, ec.EllipticCurvePublicKey) and listed.is_signature_valid(key)
         except OSError as error:
-            raise DenylistUnusable(f"{self.file}: {error.strerror}; no reader is served without it") from error
+            raise DenylistUnusable(
+                f"{self.file}: 拒否リストを読めません。{_RESTORE[0]}"
+                f" / {error.strerror}; no reader is served without it; {_RESTORE[1]}"
+            ) from error
         except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature) as error:
-            raise DenylistUnusable(f"{self.file}: no certificate revocation list; no reader is served") from error
+            raise DenylistUnusable(
+                f"{self.file}: 拒否リストではありません。{_RESTORE[0]}"
+                f" / no certificate revocation list; no reader is served; {_RESTORE[1]}"
+            ) from error
         if not ours or listed.issuer != self.authority.subject:
-            raise DenylistUnusable(f"{self.file}: not signed by this bridge's authority; no reader is served")
+            raise DenylistUnusable(
+                f"{self.file}: この橋の署名ではありません。{_RESTORE[0]}"
+                f" / not signed by this bridge's authority; no reader is served; {_RESTORE[1]}"
+            )
         return listed
 
     def _write(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -161,7 +162,10 @@ class Devices:
         """Put a device on the denylist, paired or not; returns whether it was. Raises UnknownDevice,
         DenylistUnusable, OSError."""
         if not is_device_id(device_id):
-            raise UnknownDevice(f"{device_id}: no reader can have this name; letters, digits and - are allowed")
+            raise UnknownDevice(
+                f"{device_id}: リーダーの名前ではありません（英数字と - のみ）"
+                " / no reader can have this name; letters, digits and - are allowed"
+            )
         with self._changing():
             known = [Paired.read(file(device_id)) for file in (self._current, self._next)]
             serials = [one.local.serial_number for one in known if one is not None]
@@ -202,14 +206,20 @@ class Devices:
         return self.folder / f"{device_id}.next.pem"
 
     def _key(self) -> ec.EllipticCurvePrivateKey:
-        key = serialization.load_pem_private_key(self.authority_key.read_bytes(), None)
+        try:
+            key = serialization.load_pem_private_key(self.authority_key.read_bytes(), None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):  # OpenSSL's own words help nobody
+            key = None
         if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise ValueError(f"{self.authority_key}: no elliptic-curve key")
+            raise ValueError(
+                f"{self.authority_key}: 鍵が壊れています。バックアップから戻してください"
+                " / no key of a bridge's authority: restore it from a backup"
+            )
         return key
 
     def _unknown(self, device_id: str) -> str:
-        paired = ", ".join(row.device_id for row in self.table() if row.paired) or "none"
-        return f"{device_id}: not paired with this bridge; paired: {paired}"
+        paired = ", ".join(row.device_id for row in self.table() if row.paired) or "なし / none"
+        return f"{device_id}: この橋に登録されていません / not paired with this bridge; 登録済み / paired: {paired}"
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

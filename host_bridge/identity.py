@@ -28,6 +28,10 @@ from host_bridge.durable import make_folder, sync_folder, write_whole
 
 BRIDGE_ID_SIZE: Final = 16
 AUTHORITY_LIFE: Final = timedelta(days=3650)
+_RESTORE: Final = (
+    "フォルダーをバックアップから戻すか、別のフォルダーに新しい橋を作ってください",
+    "restore the folder from a backup, or make a new bridge in another one",
+)
 
 
 class IdentityUnusable(ValueError):
@@ -59,12 +63,24 @@ class BridgeIdentity:
             bridge_id = bytes.fromhex(str(names[0].value))
             record_key = (folder / "record.key").read_bytes()
             sealing_key = X25519PrivateKey.from_private_bytes(record_key).public_key().public_bytes_raw()
+        except FileNotFoundError as error:
+            if folder.exists():
+                raise IdentityUnusable(
+                    f"{error.filename}: ありません。{_RESTORE[0]} / missing; {_RESTORE[1]}"
+                ) from error
+            raise IdentityUnusable(
+                f"{folder}: 橋がまだありません。kiosk-bridge init --identity {folder} で作ってください"
+                " / there is no bridge yet: make one with that command"
+            ) from error
         except OSError as error:
             raise IdentityUnusable(
-                f"{error.filename}: {error.strerror}; make a bridge with: kiosk-bridge init --identity {folder}"
+                f"{error.filename}: 読めません。この橋の利用者として実行してください"
+                f" / cannot be read ({error.strerror}): run this as the user whose bridge it is"
             ) from error
         except (ValueError, IndexError) as error:
-            raise IdentityUnusable(f"{folder}: no bridge's identity; restore it, or make a new bridge") from error
+            raise IdentityUnusable(
+                f"{folder}: 橋の鍵や証明書ではありません。{_RESTORE[0]} / no bridge's identity; {_RESTORE[1]}"
+            ) from error
         denylist = Denylist(folder / "denied.pem", authority)
         return cls(
             folder,
@@ -89,8 +105,8 @@ class BridgeIdentity:
             context.load_verify_locations(self.folder / "ca.pem")
         except OSError as error:
             raise IdentityUnusable(
-                f"{self.folder}: bridge.pem, bridge.key and ca.pem are not all there, or do not belong together;"
-                " restore the folder from a backup"
+                f"{self.folder}: bridge.pem・bridge.key・ca.pem がそろっていないか、合っていません。{_RESTORE[0]}"
+                f" / they are not all there, or do not belong together; {_RESTORE[1]}"
             ) from error
         return context
 
@@ -101,7 +117,10 @@ def create_bridge(folder: Path) -> BridgeIdentity:
     The folder is complete when it appears under its name.
     """
     if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder} is not empty: a bridge's identity is never replaced; give another folder")
+        raise FileExistsError(
+            f"{folder}: 空ではありません。橋の鍵は置き換えません。別のフォルダーにしてください"
+            " / not empty: a bridge's identity is never replaced; give another folder"
+        )
     make_folder(folder.parent)
     fresh = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     fresh.mkdir(mode=0o700)

@@ -21,7 +21,10 @@ def load_or_create(file: Path) -> bytes:
         write_whole(file, secrets.token_bytes(KEY_SIZE))
     key = file.read_bytes()
     if len(key) != KEY_SIZE:
-        raise ValueError(f"{file}: {len(key)} bytes, {KEY_SIZE} expected")
+        raise ValueError(
+            f"{file}: 鍵が壊れています。バックアップから戻してください"
+            f" / {len(key)} bytes, {KEY_SIZE} expected: restore it from a backup"
+        )
     return key
 
 

@@ -50,8 +50,9 @@ _OBSTACLES: Final = {
     "  Nothing answers on {port}: see that the reader is on and has started.",
     FOREIGN_DEVICE: "ポート {port} の装置は、このリーダーではありません\n"
     "  The device on {port} is no such reader: correct `port`, or unplug the other device.",
-    ALREADY_PAIRED: "このリーダーは登録済みです。先に、リーダーで登録を解除してください（kiosk-reader unpair）\n"
-    "  This reader is paired already. Unpair it first, on the reader: kiosk-reader unpair",
+    ALREADY_PAIRED: "このリーダーは登録済みです。リーダーのプログラムを止め、リーダーで登録を解除してください"
+    "（kiosk-reader unpair --state フォルダー）\n"
+    "  This reader is paired already. On the reader: stop its program, then kiosk-reader unpair --state FOLDER",
 }
 _AGAIN: Final = "もう一度、同じコマンドを実行してください / run the same command again"
 _LIST: Final = (

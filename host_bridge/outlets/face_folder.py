@@ -1,4 +1,9 @@
-"""The folder that a receipt computer polls: finished files only, none twice, none overwritten."""
+"""The folder that a receipt computer polls: finished files only, none twice, none overwritten.
+
+Its files are readable by the owner and the group, those of `index` by the owner alone. Who gets at them is what the
+folder's mode says: made by the bridge it is the owner's alone. A receipt computer under another user needs `face` and
+`work` made beforehand with a group of both (`install -d -m 2770 -g GROUP face work`).
+"""
 
 import json
 import os
@@ -34,16 +39,18 @@ class FaceFolder:
             for folder in (face, work, index):
                 make_folder(folder)
             if face.stat().st_dev != work.stat().st_dev:
-                raise FaceFolderUnusable(f"{work} must be on the volume of {face}")
+                raise FaceFolderUnusable(
+                    f"{work}: {face} と同じディスクに置いてください / must be on the volume of {face}"
+                )
         except OSError as error:
-            raise FaceFolderUnusable(str(error)) from error
+            raise FaceFolderUnusable(f"フォルダーを使えません / a folder cannot be used: {error}") from error
         return cls(face, work, index)
 
     def finish(self, name: str, content: bytes, note: dict[str, str]) -> None:
         """Have a file ready in `work`, on disk, and its note in `index`. Raises OSError."""
-        _write(self.work / name, content)
+        _write(self.work / name, content, 0o640)
         sync_folder(self.work)
-        _write(self.index / f"{name}.json", json.dumps(note).encode())
+        _write(self.index / f"{name}.json", json.dumps(note).encode(), 0o600)
         sync_folder(self.index)
 
     def hand_over(self, name: str) -> None:
@@ -85,10 +92,11 @@ class FaceFolder:
                 file.unlink()
 
 
-def _write(file: Path, content: bytes) -> None:
-    """Write a new file to disk; a file cut short is removed."""
-    with file.open("xb") as stream:
+def _write(file: Path, content: bytes, mode: int) -> None:
+    """Write a new file to disk, with `mode` whatever the umask; a file cut short is removed."""
+    with open(file, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
         try:
+            os.fchmod(stream.fileno(), mode)
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())

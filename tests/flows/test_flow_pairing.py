@@ -207,6 +207,16 @@ async def test_a_damaged_journal_puts_the_reader_out_of_order_and_says_what_to_d
     assert journal_file(state).read_bytes() == b"damaged"
 
 
+async def test_without_a_dock_the_reader_ends_with_one_line_about_it(
+    panel: Panel, cable: Cable, state: Path, tmp_path: Path
+) -> None:
+    panel.file = tmp_path / "nowhere"
+    async with Reader(state, panel, cable) as reader:
+        status, events, error = await reader.ended()
+    assert (status, events) == (1, [])
+    assert error.startswith(f"kiosk-reader: --dock {tmp_path / 'nowhere'}: ") and len(error.splitlines()) == 1
+
+
 async def test_a_second_reader_on_the_same_folder_is_refused_and_leaves_the_screen_alone(
     panel: Panel, cable: Cable, state: Path
 ) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from pairing_rig import DEVICE, NOW, Device, Maker
 
 from host_bridge.certificates import RequestMalformed, organization
@@ -21,6 +21,9 @@ from host_bridge.devices import LOCAL_IDENTITY_LIFE, Devices, NotServed, Unknown
 from host_bridge.identity import BridgeIdentity, IdentityUnusable, create_bridge
 
 DAY = timedelta(days=1)
+ENCRYPTED = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+    Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"a password")
+)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +114,7 @@ def test_an_unpaired_reader_is_not_served_and_may_be_paired_again(devices: Devic
     assert names(devices) == set()
     assert [refusal(devices, one) for one in (first, following)] == ["not_paired", "not_paired"]
     assert refusal(devices, pair(devices, reader)) is None
-    with pytest.raises(UnknownDevice, match=f"READER-0009: not paired with this bridge; paired: {DEVICE}"):
+    with pytest.raises(UnknownDevice, match=f"READER-0009: .* / not paired with this bridge; .*paired: {DEVICE}"):
         devices.unpair("READER-0009")
 
 
@@ -179,7 +182,9 @@ def test_a_denylist_that_is_missing_forged_or_of_another_bridge_serves_nobody(
             with pytest.raises(DenylistUnusable):
                 question()
     devices.denylist.file.unlink()
-    with pytest.raises(DenylistUnusable, match=r"denied\.pem: No such file .*; no reader is served without it"):
+    with pytest.raises(
+        DenylistUnusable, match=r"denied\.pem: .*バックアップ.* / No such file .*; no reader is served without it"
+    ):
         devices.serving(certificate)
     devices.denylist.file.write_bytes(good)
     assert refusal(devices, certificate) is None
@@ -273,6 +278,14 @@ def test_a_machine_that_stops_while_a_bridge_is_made_leaves_none_or_a_whole_one(
     create_bridge(tmp_path / "bridge")
 
 
+@pytest.mark.parametrize("damaged", [b"", b"damaged", ENCRYPTED], ids=["empty", "damaged", "encrypted"])
+def test_a_damaged_key_of_the_authority_is_told_by_its_file(devices: Devices, reader: Device, damaged: bytes) -> None:
+    devices.authority_key.write_bytes(damaged)
+    for change in (lambda: pair(devices, reader), lambda: devices.deny(DEVICE, NOW)):
+        with pytest.raises(ValueError, match=r"ca\.key: 鍵が壊れています.* / .*: restore it from a backup"):
+            change()
+
+
 def test_keys_and_certificates_are_for_their_owner_alone(bridge: BridgeIdentity, reader: Device) -> None:
     pair(bridge.devices, reader)
     for path in [bridge.folder, *bridge.folder.rglob("*")]:
@@ -322,7 +335,7 @@ def test_a_bridge_without_its_key_or_with_another_s_says_what_to_do(
 @pytest.mark.parametrize("name", ["ca.pem", "record.key"])
 def test_an_identity_with_a_part_missing_says_which(bridge: BridgeIdentity, name: str) -> None:
     (bridge.folder / name).unlink()
-    with pytest.raises(IdentityUnusable, match=f"{name}: No such file"):
+    with pytest.raises(IdentityUnusable, match=f"{name}: ありません"):
         BridgeIdentity.load(bridge.folder)
     (bridge.folder / name).write_bytes(b"short")
     with pytest.raises(IdentityUnusable, match="no bridge's identity"):

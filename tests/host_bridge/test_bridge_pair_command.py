@@ -236,10 +236,21 @@ def test_a_paired_reader_is_denied_without_a_doubt_about_its_name(place: Place) 
     assert (code, len(said.splitlines())) == (0, 1)
 
 
+def test_a_denied_reader_is_not_told_that_it_may_be_paired_again(place: Place) -> None:
+    device = place.reader.device
+    for denied, says in ((False, "may be paired again"), (True, "never paired again")):
+        key = device.local_key.public_key()
+        place.identity.devices.pair(DEVICE, key, device.idevid, timedelta(days=30), datetime.now(UTC))
+        if denied:
+            place.run("deny", DEVICE)
+        assert says in place.run("unpair", DEVICE)[1]
+
+
 def test_readers_are_unpaired_and_denied_by_name(place: Place) -> None:
     assert "no reader is paired" in place.run("devices")[1]
     code, said = place.run("unpair", DEVICE)
-    assert (code, said) == (1, f"kiosk-bridge: {DEVICE}: not paired with this bridge; paired: none\n")
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith(f"kiosk-bridge: {DEVICE}: この橋に登録されていません / not paired with this bridge")
     device = place.reader.device
     key = device.local_key.public_key()
     place.identity.devices.pair(DEVICE, key, device.idevid, timedelta(days=30), datetime.now(UTC))

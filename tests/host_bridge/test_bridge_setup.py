@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -17,8 +18,9 @@ from host_bridge.config import Config, ConfigError
 from host_bridge.eligibility import CertificateStatus, EligibilityUnavailable, Prescription, QualificationValidity
 from host_bridge.eligibility_simulator import EligibilitySimulator, PeopleMalformed
 from host_bridge.events import open_log
-from host_bridge.identity import create_bridge
+from host_bridge.identity import BridgeIdentity, IdentityUnusable, create_bridge
 from host_bridge.keys import Seal, load_or_create
+from host_bridge.outlets.face_folder import FaceFolder
 
 
 def test_configuration_is_read_with_paths_beside_the_file(tmp_path: Path) -> None:
@@ -31,16 +33,16 @@ def test_configuration_is_read_with_paths_beside_the_file(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("1312345670", "131234567", "institution_code: expected ten digits"),
-        ("dental", "school", "facility: expected medical | dental | pharmacy"),
-        ("demo = true", "demo = 1", "demo: expected true | false"),
-        ('port = "terminal"', "", "port: expected a path"),
-        ("prescriptions = true", "", "prescriptions: expected true | false"),
-        ('maker_revoked = "maker_revoked.pem"', "", "maker_revoked: expected a path"),
-        ('port = "terminal"', "port = 3", "port: expected a path"),
-        ("window = 0", "", "window: expected a port from 0"),
-        ("window = 0", "window = true", "window: expected a port from 0"),
-        ("window = 0", "window = 65536", "window: expected a port from 0"),
+        ("1312345670", "131234567", "institution_code: 値がないか、正しくありません / expected ten digits"),
+        ("dental", "school", "facility: 値がないか、正しくありません / expected medical | dental | pharmacy"),
+        ("demo = true", "demo = 1", "demo: 値がないか、正しくありません / expected true | false"),
+        ('port = "terminal"', "", "port: 値がないか、正しくありません / expected a path"),
+        ("prescriptions = true", "", "prescriptions: 値がないか、正しくありません / expected true | false"),
+        ('maker_revoked = "maker_revoked.pem"', "", "maker_revoked: 値がないか、正しくありません / expected a path"),
+        ('port = "terminal"', "port = 3", "port: 値がないか、正しくありません / expected a path"),
+        ("window = 0", "", "window: 値がないか、正しくありません / expected a port from 0"),
+        ("window = 0", "window = true", "window: 値がないか、正しくありません / expected a port from 0"),
+        ("window = 0", "window = 65536", "window: 値がないか、正しくありません / expected a port from 0"),
         ("demo = true", "demo = true\nmode = 2", "unknown key mode"),
         ("demo = true", "demo", "bridge.toml"),
     ],
@@ -151,13 +153,18 @@ def test_only_catalogued_events_and_facts_reach_the_log() -> None:
     assert "花子" not in stream.getvalue() + json.dumps(unknown, ensure_ascii=False)
 
 
-def test_the_bridge_starts_waits_for_its_cable_and_stops(tmp_path: Path, world: World) -> None:
-    create_bridge(tmp_path / "identity")
-    (tmp_path / "authority").mkdir()
+def ready_to_start(folder: Path, world: World) -> list[str]:
+    """The command line of a bridge that has all it needs."""
+    create_bridge(folder / "identity")
+    (folder / "authority").mkdir()
     for name, content in world.authority.files().items():
-        (tmp_path / "authority" / name).write_bytes(content)
-    (tmp_path / "people.json").write_text('{"people": [], "revoked": []}')
-    argv = [sys.executable, "-m", "host_bridge", "run", "--config", str(config(tmp_path, CONFIG))]
+        (folder / "authority" / name).write_bytes(content)
+    (folder / "people.json").write_text('{"people": [], "revoked": []}')
+    return [sys.executable, "-m", "host_bridge", "run", "--config", str(config(folder, CONFIG))]
+
+
+def test_the_bridge_starts_waits_for_its_cable_and_stops(tmp_path: Path, world: World) -> None:
+    argv = ready_to_start(tmp_path, world)
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         started = json.loads(program.stdout.readline())
@@ -168,6 +175,55 @@ def test_the_bridge_starts_waits_for_its_cable_and_stops(tmp_path: Path, world: 
     assert events[-1] == "bridge_stopped"
     assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
     assert {path.name for path in (tmp_path / "oqs").iterdir()} == {"face", "work", "index"}
+
+
+def test_what_a_bridge_writes_is_its_users_alone_whatever_the_folder_s_mode_was(tmp_path: Path, world: World) -> None:
+    argv = ready_to_start(tmp_path, world)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(0o755)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, umask=0o022) as program:
+        assert program.stdout is not None
+        program.stdout.readline()
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "state").iterdir()}
+        program.send_signal(signal.SIGTERM)
+    assert modes.keys() >= {"journal.db", "lock", "journal.key"}
+    assert set(modes.values()) == {0o600}
+    for folder in (tmp_path / "oqs").iterdir():
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_a_visit_s_file_is_readable_by_the_receipt_computers_group_and_nobody_else(tmp_path: Path, umask: int) -> None:
+    folder = FaceFolder.prepare(tmp_path / "face", tmp_path / "work", tmp_path / "index")
+    before = os.umask(umask)
+    try:
+        folder.finish("OQS.xml", b"visit", {"reader": "READER-0001"})
+    finally:
+        os.umask(before)
+    folder.hand_over("OQS.xml")
+    assert stat.S_IMODE((folder.face / "OQS.xml").stat().st_mode) == 0o640
+    assert stat.S_IMODE((folder.index / "OQS.xml.json").stat().st_mode) == 0o600
+
+
+def test_a_folder_that_no_bridge_can_be_made_in_is_told_with_what_to_do() -> None:
+    argv = [sys.executable, "-m", "host_bridge", "init", "--identity", "/sys/bridge"]
+    program = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert program.returncode == 1
+    assert "give another folder" in program.stderr and "kiosk-bridge init" not in program.stderr
+
+
+def test_an_identity_is_made_where_there_is_none_and_restored_where_a_part_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(
+        IdentityUnusable, match=r"kiosk-bridge init --identity .*作ってください / there is no bridge yet"
+    ):
+        BridgeIdentity.load(tmp_path / "identity")
+    folder = create_bridge(tmp_path / "identity").folder
+    (folder / "record.key").unlink()
+    with pytest.raises(IdentityUnusable, match=r"record\.key: .*バックアップ.* / missing; restore"):
+        BridgeIdentity.load(folder)
+    (folder / "record.key").mkdir()  # as unreadable as another user's, for root too
+    with pytest.raises(IdentityUnusable, match=r"cannot be read \(Is a directory\): run this as the user"):
+        BridgeIdentity.load(folder)
 
 
 def test_a_bridge_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> None:

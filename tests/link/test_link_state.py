@@ -1,5 +1,6 @@
 """The folder of a reader: one program at a time, and what unpairing leaves."""
 
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,8 @@ def test_unpairing_forgets_the_terminal_and_keeps_the_count(state: Path, bridge:
     journal.delivered(1)
     journal.close()
     done = unpair(state)
-    assert (done.returncode, done.stdout) == (0, "not paired any more; 0 undelivered visits wiped\n")
+    assert done.returncode == 0 and done.stdout.startswith("登録を解除しました")
+    assert done.stdout.endswith(" / not paired any more; 0 undelivered visits wiped\n")
     assert open_keys(state).local() is None
     assert {file.parent.name for file in state.rglob("key.pem")} == {"idevid"}
     journal = open_journal(state, paired=False)
@@ -66,7 +68,7 @@ def test_unpairing_refuses_while_visits_have_not_reached_the_terminal(state: Pat
     assert "2 visits have not reached the terminal" in done.stderr and "--discard" in done.stderr
     assert {file: file.read_bytes() for file in state.rglob("*.pem")} == before
     done = unpair(state, "--discard")
-    assert (done.returncode, done.stdout) == (0, "not paired any more; 2 undelivered visits wiped\n")
+    assert done.returncode == 0 and "2件を消しました / not paired any more; 2 undelivered visits wiped" in done.stdout
     assert open_keys(state).local() is None
     on_disk = b"".join(file.read_bytes() for file in state.glob("journal*"))
     assert record.cti not in on_disk and record.sealed[:64] not in on_disk
@@ -106,6 +108,26 @@ def test_a_damaged_journal_is_explained_and_once_set_aside_the_reader_is_paired_
 def test_a_reader_that_never_was_paired_can_be_unpaired(tmp_path: Path) -> None:
     make_device(tmp_path / "new" / "identity", "READER-0002")
     assert unpair(tmp_path / "new").returncode == 0
+
+
+def test_the_lock_can_be_held_by_nobody_but_the_reader_s_user(state: Path) -> None:
+    assert unpair(state).returncode == 0
+    assert stat.S_IMODE((state / "lock").stat().st_mode) == 0o600
+
+
+def test_a_folder_of_something_else_is_told_and_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "else").mkdir()
+    done = unpair(tmp_path / "else")
+    assert done.returncode == 1 and "correct --state" in done.stderr
+    assert list((tmp_path / "else").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["idevid/key.pem", "idevid/chain.pem", "ldevid/key.pem"])
+def test_a_damaged_key_is_told_by_its_folder(state: Path, name: str) -> None:
+    (state / "identity" / name).write_bytes(b"damaged")
+    done = unpair(state)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert f"{state}/identity: 鍵か証明書が壊れています" in done.stderr and "restore the folder" in done.stderr
 
 
 def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
