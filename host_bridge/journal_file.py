@@ -142,8 +142,7 @@ class JournalFile:
             _empty_log(db)  # a crash may have come between a transaction that erased and this
             self._places = self._look()
         except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
-            with suppress(sqlite3.Error):
-                db.close()
+            db.close()
             raise self._unavailable(_reason(error)) from error
         except JournalUnavailable:
             db.close()
@@ -185,8 +184,7 @@ class JournalFile:
     def _disconnect(self) -> None:
         db, self._db = self._db, None
         if db is not None:
-            with suppress(sqlite3.Error):
-                db.close()
+            db.close()
 
     def _stay_in_place(self, db: sqlite3.Connection) -> None:
         """What was committed must be in the files of this name, not in files that have none any more.

@@ -163,7 +163,7 @@ class Journal:
 
     def close(self) -> None:
         """Close the file; a later call opens it again."""
-        with self._turn, suppress(sqlite3.Error):
+        with self._turn:
             database, self._database = self._database, None
             if database is not None:
                 database.close()

@@ -157,6 +157,17 @@ def test_one_ldevid_has_a_counter_once_and_another_may_count_anew(journal: Journ
     assert journal.store(paired_anew, NOW, b"sealed") is None
 
 
+def test_the_counter_before_is_that_of_the_ldevid_or_else_of_its_device(journal: Journal) -> None:
+    renewed = (b"\x30\x03abd", CHAIN[1])
+    assert journal.store(token(journal, 1), NOW, b"sealed") is None
+    assert journal.store(token(journal, 2), NOW, b"sealed") == 1
+    assert journal.store(replace(token(journal, 3), chain=renewed), NOW, b"sealed") == 2
+    assert journal.store(replace(token(journal, 7), chain=renewed), NOW, b"sealed") == 3
+    assert journal.store(token(journal, 4), NOW, b"sealed") == 2
+    elsewhere = replace(token(journal, 9), device_id="TEST-0002", nonce=journal.issue_nonce("TEST-0002", NOW))
+    assert journal.store(replace(elsewhere, chain=(b"\x30\x03abe",)), NOW, b"sealed") is None
+
+
 def test_a_journal_that_cannot_be_opened_is_declared(tmp_path: Path) -> None:
     with pytest.raises(JournalUnavailable, match="SQLITE_CANTOPEN"):
         Journal(tmp_path / "missing" / "journal.db")
