@@ -210,8 +210,10 @@ def test_a_log_whose_journal_is_missing_is_not_thrown_away_for_a_new_journal(bri
         (killed / name).write_bytes((bridge.folder / name).read_bytes())
     (killed / "journal.db").rename(killed / "away")
     log = (killed / "journal.db-wal").read_bytes()
-    with pytest.raises(JournalUnavailable, match="put the file back beside it"):
+    advice = r"^log_alone: .* is missing.*: put the file back beside it, or move the log away too and keep it$"
+    with pytest.raises(JournalUnavailable, match=advice) as error:
         Journal(killed / "journal.db")
+    assert error.value.reason == "log_alone"
     assert {file.name for file in killed.iterdir()} == {"away", "journal.db-wal"}
     assert (killed / "journal.db-wal").read_bytes() == log
     (killed / "away").rename(killed / "journal.db")

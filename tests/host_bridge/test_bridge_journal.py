@@ -173,6 +173,11 @@ def test_a_journal_that_cannot_be_opened_is_declared(tmp_path: Path) -> None:
         Journal(tmp_path / "missing" / "journal.db")
     with pytest.raises(JournalUnavailable, match=r"^OSError: .* cannot be opened: see that its folder is there"):
         Journal(tmp_path / ("n" * 300))
+    (tmp_path / "folder.db").mkdir()
+    with pytest.raises(
+        JournalUnavailable, match=r"^SQLITE_CANTOPEN: .* cannot be opened: see that its folder is there"
+    ):
+        Journal(tmp_path / "folder.db")
     (tmp_path / "text.db").write_bytes(b"no database, but long enough to be asked what it is" * 20)
     with pytest.raises(JournalUnavailable, match="SQLITE_NOTADB"):
         Journal(tmp_path / "text.db")
@@ -184,14 +189,21 @@ def test_a_journal_of_another_version_is_left_alone_and_says_what_to_do(tmp_path
     old.execute("PRAGMA user_version = 1")
     old.close()
     before = (tmp_path / "old.db").read_bytes()
-    with pytest.raises(JournalUnavailable, match=r"old\.db is of version 1, .* move the file away"):
+    advice = (
+        r"^version: .*old\.db is of version 1, this program keeps version 2:"
+        " start the program that wrote it, or move the file away to begin a new journal$"
+    )
+    with pytest.raises(JournalUnavailable, match=advice) as error:
         Journal(tmp_path / "old.db")
+    assert error.value.reason == "version"
     assert (tmp_path / "old.db").read_bytes() == before
 
 
 def test_a_journal_that_has_lost_its_content_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
     (tmp_path / "journal.db").touch()
-    with pytest.raises(JournalUnavailable, match=r"journal\.db is damaged: put a backup in its place, or move it away"):
+    with pytest.raises(
+        JournalUnavailable, match=r"^SQLITE_NOTADB: .*journal\.db is damaged: put a backup in its place"
+    ):
         Journal(tmp_path / "journal.db")
     assert (tmp_path / "journal.db").read_bytes() == b""
     (tmp_path / "journal.db").unlink()

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from firmware.link.journal import KEPT_S, Journal, Record
+from firmware.link.journal import KEPT_S, Journal, JournalUnavailable, Record
 from firmware.token.claims import FIRST
 
 SEALED = bytes(range(256)) * 36
@@ -121,3 +122,35 @@ def test_making_a_journal_where_there_is_one_changes_nothing(journal: Journal, t
     again = Journal.make(tmp_path / "journal.db")
     assert (again.last(), again.undelivered()) == ((1, digest(1)), 1)
     again.close()
+
+
+def test_what_a_pairing_that_was_cut_short_left_is_not_in_the_way_of_the_next(tmp_path: Path) -> None:
+    for name in ("journal.db.new", "journal.db.new-wal"):
+        (tmp_path / name).write_bytes(b"half a file" * 1000)
+    journal = Journal.make(tmp_path / "journal.db")
+    put(journal, 1)
+    journal.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["journal.db"]
+    again = Journal(tmp_path / "journal.db")
+    assert (again.last(), again.undelivered()) == ((1, digest(1)), 1)
+    again.close()
+
+
+def test_a_journal_whose_folder_is_missing_is_made_once_it_is_there(tmp_path: Path) -> None:
+    file = tmp_path / "state" / "journal.db"
+    with pytest.raises(JournalUnavailable, match="No such file or directory") as error:
+        Journal.make(file)
+    assert error.value.reason == str(error.value)
+    file.parent.mkdir()
+    Journal.make(file).close()
+
+
+def test_any_thread_may_put_and_waits_for_its_turn(journal: Journal) -> None:
+    with ThreadPoolExecutor(1) as other:
+        with journal.turn():
+            putting = other.submit(put, journal, 1)
+            with pytest.raises(TimeoutError):
+                putting.result(timeout=0.1)
+            assert journal.undelivered() == 0
+        putting.result()
+    assert journal.undelivered() == 1
