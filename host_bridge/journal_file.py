@@ -151,12 +151,12 @@ class JournalFile:
         return db
 
     def _refuse_lone_log(self) -> None:
-        """SQLite would begin a new file and delete the log, and with it what was acknowledged last.
+        """Where the file is missing, SQLite would begin a new one and delete its log, with what was acknowledged last.
 
         Raises JournalUnavailable.
         """
         log = self._beside(_LOG)
-        if not self._file.exists() and log.exists() and log.stat().st_size:
+        if log.exists() and log.stat().st_size:
             raise JournalUnavailable(
                 "log_alone",
                 f"{self._file} is missing, and its {log.name} is there, with visits in it: put the file back beside it,"
