@@ -1,17 +1,20 @@
 import io
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from bridge_rig import CONFIG, config
 from cryptography.exceptions import InvalidTag
 from visit_samples import World
 
+import host_bridge
 from firmware.policy import FacilityKind
 from host_bridge.alone import alone
 from host_bridge.config import Config, ConfigError
@@ -28,6 +31,14 @@ def test_configuration_is_read_with_paths_beside_the_file(tmp_path: Path) -> Non
     assert loaded.facility is FacilityKind.DENTAL
     assert loaded.demo is True
     assert loaded.face == tmp_path / "oqs/face"
+
+
+def test_the_readme_s_configuration_can_be_pasted_and_its_table_names_every_key(tmp_path: Path) -> None:
+    page = (Path(host_bridge.__file__).parent / "README.md").read_text("utf-8")
+    pasted = dedent(page.split("<<END\n")[1].split("   END\n")[0])
+    assert Config.load(config(tmp_path, pasted)).identity == tmp_path / "identity"
+    first_cells = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(first_cells))) == sorted(Config.__dataclass_fields__)
 
 
 @pytest.mark.parametrize(
