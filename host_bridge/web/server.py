@@ -1,5 +1,6 @@
 """A page's server: one port on 127.0.0.1, one token, uvicorn behind it."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Generator
@@ -10,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from host_bridge.web.guard import Guard
+from host_bridge.web.requests import MOST_COMING, Requests, quiet_where_nothing_can_be_accepted
 
 SHARED: Final = Path(__file__).with_name("static")
 """Style and script that every page of ours uses; a page serves them under /shared/."""
@@ -47,6 +49,8 @@ class LocalServer:
         self._listener = listener
         config = uvicorn.Config(
             Guard(app, self.port, token, camera=camera),
+            http=Requests,
+            backlog=MOST_COMING,
             ws="websockets-sansio",
             ws_max_size=_MESSAGE_CAP,
             ws_per_message_deflate=False,  # pixels that stay on this machine
@@ -60,6 +64,7 @@ class LocalServer:
 
     async def run(self) -> None:
         """Serve until `stop`."""
+        quiet_where_nothing_can_be_accepted(asyncio.get_running_loop())
         await self._server.serve([self._listener])
 
     def stop(self) -> None:

@@ -1,0 +1,58 @@
+"""Whoever connects to a page's server and asks for nothing cannot use up what the rest of the program needs."""
+
+import asyncio
+from typing import Final
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+MOST_OPEN: Final = 64
+"""So many connections are open at once; a browser uses six. Others are closed as they come."""
+MOST_COMING: Final = 32
+"""So many more are taken before the first of them is closed: asyncio accepts them in one go."""
+REQUEST_S: Final = 5.0
+"""A request, its body too, is whole within this time from the connection's, or its own, beginning."""
+
+
+class Requests(H11Protocol):
+    """One connection of uvicorn's, with an end to its patience."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if len(self.connections) >= MOST_OPEN:
+            self.transport = transport
+            transport.abort()
+            return
+        super().connection_made(transport)
+        self._expect()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._expect_no_more()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        upgraded = self not in self.connections
+        served = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
+        if upgraded or served:
+            self._expect_no_more()
+        elif self._deadline is None:
+            self._expect()
+
+    def _expect(self) -> None:
+        self._deadline = self.loop.call_later(REQUEST_S, self.transport.abort)
+
+    def _expect_no_more(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def quiet_where_nothing_can_be_accepted(loop: asyncio.AbstractEventLoop) -> None:
+    """A process without a file descriptor left accepts again a second later by itself: no traceback each time."""
+
+    def tell(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        if not str(context.get("message")).startswith("socket.accept() "):
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(tell)
