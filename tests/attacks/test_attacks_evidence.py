@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from attack_rig import DAY, Delivery, Scene
-from link_rig import person, site
+from link_ends import person, site
 from visit_samples import FACILITY_KEY, Authority, Card
 
 from firmware.token import evidence

@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable
 
 import pytest
-from attack_rig import Line, Scene, Talking
+from attack_line import Line
+from attack_rig import Scene, Talking
 
 from firmware.cobs import codec
 from firmware.wire import frame

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from attack_rig import DER, FACILITY_KEY, Impostor, Line, Reply, Scene, Talking, load_key, settings_of, turned
+from attack_line import Impostor, Line, Reply
+from attack_rig import DER, FACILITY_KEY, Scene, Talking, load_key, settings_of, turned
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID

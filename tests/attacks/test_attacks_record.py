@@ -3,7 +3,8 @@
 import shutil
 
 import pytest
-from attack_rig import Line, Scene
+from attack_line import Line
+from attack_rig import Scene
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 

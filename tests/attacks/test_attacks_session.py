@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from attack_rig import DER, PEM, Impostor, Line, Reader, Scene, as_host, as_reader, load_key, settings_of, turned
+from attack_line import Impostor, Line, as_host, as_reader
+from attack_rig import DER, PEM, Reader, Scene, load_key, settings_of, turned
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+from enrolment_rig import Reader, makers
 from link_bench import keep
 from session_world import World, made
-from test_link_pairing import Reader, makers
 
 from board.linux.serial import SerialHostPort
 from board.sim.keystore import make_device

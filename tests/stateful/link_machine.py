@@ -6,7 +6,8 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from link_rig import FAST, FAULTS, LinkRig, Visit
+from link_ends import FAST, FAULTS, Visit
+from link_rig import LinkRig
 
 from firmware.token.claims import FIRST, Claims
 from firmware.token.cose import verify_token
