@@ -91,7 +91,7 @@ def greetings(scene: Scene) -> dict[str, tuple[str, list[Reply]]]:
         "an identity before the settings": ("malformed", [(messages.ISSUED, 1, scene.reader.chain[0])]),
         "an error before the settings": ("malformed", [(messages.ERROR, 1, b"\1")]),
         "a question": ("malformed", [settings, (messages.OPEN_VISIT, 3, b"")]),
-        "a flood of answers": ("malformed", [settings, *[(messages.DONE, 9, b"")] * 5000]),
+        "a flood of answers": ("malformed", [settings, *[(messages.DONE, 9, b"")] * 3000]),
     }
 
 
