@@ -22,6 +22,9 @@ from firmware.token.claims import FIRST
 KEPT_S: Final = 7 * 24 * 3600
 """A record that no terminal has taken in so much running time is wiped."""
 
+_NUMBERS: Final = struct.Struct(">QQ")
+"""As a digest takes them."""
+
 T = TypeVar("T")
 Row = TypeVar("Row", "Record", "_State")
 
@@ -53,7 +56,7 @@ class Record:
 
     def digest(self) -> bytes:
         """Over all of it: damage on the disk must not pass for a record."""
-        return hashlib.sha256(struct.pack(">QQ", self.counter, self.since) + self.cti + self.sealed).digest()
+        return hashlib.sha256(_NUMBERS.pack(self.counter, self.since) + self.cti + self.sealed).digest()
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class _State:
         return self.counter, self.previous, self.life, self.digest()
 
     def digest(self) -> bytes:
-        return hashlib.sha256(struct.pack(">QQ", self.counter, self.life) + self.previous).digest()
+        return hashlib.sha256(_NUMBERS.pack(self.counter, self.life) + self.previous).digest()
 
 
 class Journal:

@@ -62,7 +62,7 @@ def test_records_come_oldest_first_and_go_with_their_receipt(journal: Journal) -
 @pytest.mark.parametrize("counter", [0, 1, 3, -1])
 def test_a_number_that_is_used_or_left_out_is_not_taken(journal: Journal, counter: int) -> None:
     put(journal, 1)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=f"^token {counter} after token 1$"):
         journal.put(b"c" * 16, counter, digest(counter), SEALED)
     assert (journal.last(), journal.undelivered()) == ((1, digest(1)), 1)
 
