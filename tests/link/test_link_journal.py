@@ -145,6 +145,11 @@ def test_a_journal_whose_folder_is_missing_is_made_once_it_is_there(tmp_path: Pa
     Journal.make(file).close()
 
 
+def test_a_journal_that_cannot_be_looked_for_is_unavailable_and_says_why(tmp_path: Path) -> None:
+    with pytest.raises(JournalUnavailable, match="File name too long"):
+        Journal(tmp_path / ("n" * 300))
+
+
 def test_any_thread_may_put_and_waits_for_its_turn(journal: Journal) -> None:
     with ThreadPoolExecutor(1) as other:
         with journal.turn():

@@ -52,6 +52,18 @@ def zeros_inside(file: Path) -> None:
     file.write_bytes(content)
 
 
+def unreadable_name(file: Path) -> None:
+    """SQLite complains of this table, in bytes that are no text."""
+    content = file.read_bytes()
+    for sound, unsound in (
+        (b"tablerecordrecord", b"table\xb0\xff\xfeordrecord"),
+        (b"TABLE record (", b"TABLE record(("),
+    ):
+        assert content.count(sound) == 1
+        content = content.replace(sound, unsound)
+    file.write_bytes(content)
+
+
 def by_sql(statement: str) -> Callable[[Path], None]:
     def change(file: Path) -> None:
         with closing(sqlite3.connect(file)) as database, database:
@@ -77,6 +89,7 @@ DAMAGES = {
     "counter of words": (by_sql("UPDATE state SET digest = 'x', previous = 'y'"), COUNTER),
     "counter below nothing": (by_sql("UPDATE state SET counter = -1"), COUNTER),
     "table dropped": (by_sql("DROP TABLE record"), SCHEMA),
+    "table of no words": (unreadable_name, SCHEMA),
     "table altered": (by_sql("ALTER TABLE record ADD COLUMN more"), SCHEMA),
     "record changed": (by_sql("UPDATE record SET sealed = zeroblob(100) WHERE counter = 3"), RECORD),
     "record of words": (by_sql("UPDATE record SET cti = 'name' WHERE counter = 3"), RECORD),
