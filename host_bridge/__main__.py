@@ -54,10 +54,14 @@ _UNUSABLE = (
 
 
 _NOT_ALLOWED = (
-    ": 権限がありません。この橋の利用者として実行するか、別のフォルダーにしてください"
+    ": 権限がありません。受付ソフトを動かす利用者として実行するか、別のフォルダーにしてください"
     " / not allowed: run this as the user whose bridge it is, or give another folder"
 )
+_NO_FOLDER = ": フォルダーではありません。別のフォルダーにしてください / not a folder: give another one"
 _ADVICE = {
+    errno.ENOENT: ": ありません。設定を確かめてください / not there: correct the configuration, or put it there",
+    errno.EEXIST: _NO_FOLDER,
+    errno.ENOTDIR: _NO_FOLDER,
     errno.ENOSPC: ": 空き容量がありません。ファイルを減らしてから、もう一度"
     " / free some space on that disk, and start again",
     errno.EACCES: _NOT_ALLOWED,
@@ -144,7 +148,7 @@ def window(options: argparse.Namespace) -> None:
     address = read(state)
     if address is None:
         raise ConfigError(
-            f"{state}: 橋が動いていません。kiosk-bridge run --config FILE で始めてください"
+            f"{state}: 受付ソフトが動いていません。kiosk-bridge run --config FILE で始めてください"
             " / no bridge is running on this folder: start it with that command"
         )
     print(address)

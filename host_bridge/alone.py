@@ -20,7 +20,7 @@ def alone(state: Path) -> BinaryIO:
     except OSError:
         lock.close()
         raise ConfigError(
-            f"{state}: 橋（kiosk-bridge run か pair）が動いています。先に止めてください"
+            f"{state}: 受付ソフト（kiosk-bridge run か pair）が動いています。先に止めてください"
             " / another bridge is running on this folder; end it first"
         ) from None
     return lock

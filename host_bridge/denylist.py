@@ -91,7 +91,7 @@ class Denylist:
             ) from error
         if not ours or listed.issuer != self.authority.subject:
             raise DenylistUnusable(
-                f"{self.file}: この橋の署名ではありません。{_RESTORE[0]}"
+                f"{self.file}: この受付ソフトの署名ではありません。{_RESTORE[0]}"
                 f" / not signed by this bridge's authority; no reader is served; {_RESTORE[1]}"
             )
         return listed

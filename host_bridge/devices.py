@@ -219,7 +219,10 @@ class Devices:
 
     def _unknown(self, device_id: str) -> str:
         paired = ", ".join(row.device_id for row in self.table() if row.paired) or "なし / none"
-        return f"{device_id}: この橋に登録されていません / not paired with this bridge; 登録済み / paired: {paired}"
+        return (
+            f"{device_id}: この受付ソフトに登録されていません / not paired with this bridge;"
+            f" 登録済み / paired: {paired}"
+        )
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

@@ -108,7 +108,9 @@ def _load(file: Path) -> _Known:
             _passcode(table.get("passcode")),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise PeopleMalformed(f"{file.name}: {type(error).__name__}") from error
+        raise PeopleMalformed(
+            f"{file.name}: 書式が正しくありません / not in the form of a people file: {type(error).__name__}"
+        ) from error
 
 
 def _qualification(person: Mapping[str, Any]) -> Qualification:

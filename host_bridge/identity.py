@@ -29,7 +29,7 @@ from host_bridge.durable import make_folder, sync_folder, write_whole
 BRIDGE_ID_SIZE: Final = 16
 AUTHORITY_LIFE: Final = timedelta(days=3650)
 _RESTORE: Final = (
-    "フォルダーをバックアップから戻すか、別のフォルダーに新しい橋を作ってください",
+    "フォルダーをバックアップから戻すか、別のフォルダーに新しい鍵を作ってください",
     "restore the folder from a backup, or make a new bridge in another one",
 )
 
@@ -69,17 +69,17 @@ class BridgeIdentity:
                     f"{error.filename}: ありません。{_RESTORE[0]} / missing; {_RESTORE[1]}"
                 ) from error
             raise IdentityUnusable(
-                f"{folder}: 橋がまだありません。kiosk-bridge init --identity {folder} で作ってください"
+                f"{folder}: 受付ソフトの鍵がまだありません。kiosk-bridge init --identity {folder} で作ってください"
                 " / there is no bridge yet: make one with that command"
             ) from error
         except OSError as error:
             raise IdentityUnusable(
-                f"{error.filename}: 読めません。この橋の利用者として実行してください"
+                f"{error.filename}: 読めません。受付ソフトを動かす利用者として実行してください"
                 f" / cannot be read ({error.strerror}): run this as the user whose bridge it is"
             ) from error
         except (ValueError, IndexError) as error:
             raise IdentityUnusable(
-                f"{folder}: 橋の鍵や証明書ではありません。{_RESTORE[0]} / no bridge's identity; {_RESTORE[1]}"
+                f"{folder}: 受付ソフトの鍵や証明書ではありません。{_RESTORE[0]} / no bridge's identity; {_RESTORE[1]}"
             ) from error
         denylist = Denylist(folder / "denied.pem", authority)
         return cls(
@@ -118,7 +118,7 @@ def create_bridge(folder: Path) -> BridgeIdentity:
     """
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(
-            f"{folder}: 空ではありません。橋の鍵は置き換えません。別のフォルダーにしてください"
+            f"{folder}: 空ではありません。鍵は置き換えません。別のフォルダーにしてください"
             " / not empty: a bridge's identity is never replaced; give another folder"
         )
     make_folder(folder.parent)

@@ -250,7 +250,7 @@ def test_readers_are_unpaired_and_denied_by_name(place: Place) -> None:
     assert "no reader is paired" in place.run("devices")[1]
     code, said = place.run("unpair", DEVICE)
     assert (code, said.count("\n")) == (1, 1)
-    assert said.startswith(f"kiosk-bridge: {DEVICE}: この橋に登録されていません / not paired with this bridge")
+    assert said.startswith(f"kiosk-bridge: {DEVICE}: この受付ソフトに登録されていません / not paired with this bridge")
     device = place.reader.device
     key = device.local_key.public_key()
     place.identity.devices.pair(DEVICE, key, device.idevid, timedelta(days=30), datetime.now(UTC))

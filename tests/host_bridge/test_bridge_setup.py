@@ -216,11 +216,20 @@ def test_a_visit_s_file_is_readable_by_the_receipt_computers_group_and_nobody_el
     assert stat.S_IMODE((folder.index / "OQS.xml.json").stat().st_mode) == 0o600
 
 
-def test_a_folder_that_no_bridge_can_be_made_in_is_told_with_what_to_do() -> None:
-    argv = [sys.executable, "-m", "host_bridge", "init", "--identity", "/sys/bridge"]
+@pytest.mark.parametrize("folder", ["/sys/bridge", __file__, f"{__file__}/bridge"])
+def test_a_folder_that_no_bridge_can_be_made_in_is_told_with_what_to_do(folder: str) -> None:
+    argv = [sys.executable, "-m", "host_bridge", "init", "--identity", folder]
     program = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert program.returncode == 1
-    assert "give another folder" in program.stderr and "kiosk-bridge init" not in program.stderr
+    assert (program.returncode, program.stderr.count("\n")) == (1, 1)
+    assert "別のフォルダーにしてください / " in program.stderr and "kiosk-bridge init" not in program.stderr
+
+
+def test_a_file_of_the_configuration_that_is_away_is_named(tmp_path: Path, world: World) -> None:
+    argv = ready_to_start(tmp_path, world)
+    (tmp_path / "authority" / "jpki_ca.pem").unlink()
+    program = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (program.returncode, program.stderr.count("\n")) == (1, 1)
+    assert "jpki_ca.pem': ありません。設定を確かめてください / not there" in program.stderr
 
 
 def test_an_identity_is_made_where_there_is_none_and_restored_where_a_part_is_missing(tmp_path: Path) -> None:
