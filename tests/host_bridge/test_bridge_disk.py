@@ -200,6 +200,13 @@ def test_what_a_crash_left_saved_is_put_back_without_the_log_of_the_file_that_wa
     assert [errand.cti for errand in bridge.journal.errands()] == [first.cti, second.cti]
 
 
+def test_what_was_saved_is_not_put_over_a_journal_that_is_there(bridge: Bridge) -> None:
+    (bridge.folder / "journal.db.saved").write_bytes((bridge.folder / "journal.db").read_bytes())
+    delivery = bridge.visit()
+    assert bridge.deliver(delivery) is None
+    assert stored(bridge) == [delivery.cti]
+
+
 def test_a_log_whose_journal_is_missing_is_not_thrown_away_for_a_new_journal(bridge: Bridge, tmp_path: Path) -> None:
     """As after a power cut, when somebody moved the journal and not its log."""
     delivery = bridge.visit()
