@@ -234,6 +234,10 @@ class Conversation:
 
     def _deliver(self, now: int) -> None:
         """The oldest record, for the first time or again."""
+        if self._delivery is not None and self._refusal is not None:
+            self._conclude(*self._delivery, self._refusal, now)
+            if not self.up or self._delivery is not None:
+                return
         if self._delivery is None:
             record = self._outbox.next(now)
             if record is None:
@@ -242,9 +246,6 @@ class Conversation:
             self._number += 1
             self._delivery = self._number, record
         number, record = self._delivery
-        if self._refusal is not None:
-            self._conclude(number, record, self._refusal, now)
-            return
         if number in self._asked and self._asked[number][1] >= DELIVERIES:
             self._line.refuse(now)
             self._fell("no_receipt")
@@ -262,9 +263,7 @@ class Conversation:
             self._outbox.delivered(record)
             self._settle(record, receipt)
             return
-        if self._refusal is None:
-            self._refused_at = now
-        self._refusal = receipt
+        self._refusal, self._refused_at = receipt, now
         self._conclude(number, record, receipt, now)
 
     def _conclude(self, number: int, record: Record, refusal: Receipt, now: int) -> None:

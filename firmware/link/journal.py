@@ -21,6 +21,8 @@ from firmware.token.claims import FIRST
 
 KEPT_S: Final = 7 * 24 * 3600
 """A record that no terminal has taken in so much running time is wiped."""
+ROOM: Final = 64 << 10
+"""Bytes that the largest record may take for a while: its pages in the log, and in the file."""
 
 _NUMBERS: Final = struct.Struct(">QQ")
 """As a digest takes them."""
@@ -75,7 +77,8 @@ class _State:
 class Journal:
     """The journal in a file. Any thread may call it.
 
-    Every call but `close` raises JournalUnavailable, after which the next one tries the disk again, and JournalDamaged.
+    Every call but `has_room` and `close` raises JournalDamaged, and JournalUnavailable, after which the next one tries
+    the disk again.
     """
 
     @classmethod
@@ -163,6 +166,14 @@ class Journal:
             return expired
 
         return self._change(age)
+
+    def has_room(self) -> bool:
+        """Whether the disk has room for the next record; a smaller write may fit where a record does not."""
+        try:
+            disk = os.statvfs(self._file.parent)
+        except OSError:
+            return False
+        return disk.f_bavail * disk.f_frsize >= ROOM
 
     def close(self) -> None:
         """Close the file; a later call opens it again."""

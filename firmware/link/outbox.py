@@ -22,8 +22,8 @@ class Outbox:
         self._journal = journal
         self._on_event = on_event
         self.works = True
-        """Whether a record could be kept, as far as is known: a full disk is found by writing, and works again once it
-        has taken something."""
+        """Whether a record could be kept, as far as is known: it is found by writing, which must succeed and leave room
+        for a record."""
         self._erase: int | None = None  # number of the record that was accepted
         self._aged_at: int | None = None
         self._age_at = 0
@@ -38,7 +38,7 @@ class Outbox:
             if self._erase is not None:
                 self._journal.delivered(self._erase)
                 self._erase = None
-                self._works_again()
+                self._written(now)
             record = self._journal.oldest()
         except (JournalUnavailable, JournalDamaged) as error:
             self.failed(error, now)
@@ -59,24 +59,24 @@ class Outbox:
             self.failed(error, now)
             self.retry_at = now + RETRY_MS
             return False
-        self._works_again()
+        self._written(now)
         return True
 
     def age(self, now: int) -> list[bytes]:
         """To be called at `age_due` at the latest; the token ids of records that were wiped for their age."""
         if self._aged_at is None:
-            self._aged_at, self._age_at = now, now + AGE_MS
+            self._aged_at = self._age_at = now  # at once: it tells whether the disk takes anything
         if now < self._age_at:
             return []
         self._age_at = now + AGE_MS
         seconds = (now - self._aged_at) // 1000
+        self._aged_at += seconds * 1000  # first: a failure may have counted them, and none may count twice
         try:
             expired = self._journal.age(seconds)
         except (JournalUnavailable, JournalDamaged) as error:
             self.failed(error, now)
             return []
-        self._works_again()
-        self._aged_at += seconds * 1000
+        self._written(now)
         for cti in expired:
             self._on_event("record_expired", cti=cti.hex())
         return expired
@@ -95,8 +95,11 @@ class Outbox:
             self.works = False
             self._on_event("journal_unavailable", reason=error.reason)
 
-    def _works_again(self) -> None:
-        if not self.works:
+    def _written(self, now: int) -> None:
+        """The disk took something; whether a record would fit is another matter."""
+        if not self._journal.has_room():
+            self.failed(JournalUnavailable("no room for a record"), now)
+        elif not self.works:
             self.works = True
             self._on_event("journal_available")
 

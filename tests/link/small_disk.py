@@ -24,10 +24,13 @@ class FullDisk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def refuse(self) -> None:
-        with (self.folder / "filler").open("wb", buffering=0) as filler, suppress(OSError):
-            while True:
-                filler.write(bytes(4096))
+    def refuse(self, free: int = 0) -> None:
+        """`free` bytes of room stay."""
+        with (self.folder / "filler").open("wb", buffering=0) as filler:
+            with suppress(OSError):
+                while True:
+                    filler.write(bytes(4096))
+            filler.truncate(max(0, filler.tell() - free))
 
     def recover(self) -> None:
         (self.folder / "filler").unlink()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from session_world import Answer, World, made
-from small_disk import Disk, full
+from small_disk import Disk, FullDisk, full
 
-from firmware.link.journal import JournalUnavailable
+from firmware.link.journal import ROOM, Journal, JournalUnavailable
 from firmware.link.outbox import AGE_MS, RETRY_MS
 from firmware.wire import messages
 from firmware.wire.tls import Received
@@ -36,6 +36,14 @@ def of_the_journal(world: World) -> list[str]:
     return [name for name, _ in world.events if name.startswith("journal")]
 
 
+def test_a_disk_that_is_full_at_the_start_is_told_before_the_first_visit(disk: Disk, tmp_path: Path) -> None:
+    world = World(tmp_path, made(tmp_path))
+    disk.refuse()
+    world.wait(0)
+    assert of_the_journal(world) == ["journal_unavailable"] and not world.reader.keeps
+    world.close()
+
+
 def test_a_full_disk_is_told_once_and_so_is_its_end(world: World, disk: Disk) -> None:
     assert world.reader.keeps
     disk.refuse()
@@ -44,6 +52,35 @@ def test_a_full_disk_is_told_once_and_so_is_its_end(world: World, disk: Disk) ->
     disk.recover()
     world.wait(RETRY_MS)
     assert of_the_journal(world) == ["journal_unavailable", "journal_available"] and world.reader.keeps
+
+
+@pytest.mark.parametrize("free_kb", range(0, 48, 4))
+def test_a_disk_with_room_for_less_than_a_record_is_full_and_stays_so(world: World, disk: Disk, free_kb: int) -> None:
+    if not isinstance(disk, FullDisk):
+        pytest.skip("missing hardware: this user may mount no disk")
+    world.keep(TOKEN)
+    world.host.lies[messages.DELIVER] = refusal(world)
+    disk.refuse(free_kb << 10)
+    world.wait(AGE_MS + 30 * RETRY_MS)
+    assert of_the_journal(world) == ["journal_unavailable"] and not world.reader.keeps
+    disk.recover()
+    world.wait(RETRY_MS)
+    assert of_the_journal(world) == ["journal_unavailable", "journal_available"] and world.reader.keeps
+
+
+def test_who_is_told_that_a_record_can_be_kept_can_keep_the_largest(tmp_path: Path) -> None:
+    (tmp_path / "device").mkdir()
+    with full(tmp_path / "device") as disk:
+        if not isinstance(disk, FullDisk):
+            pytest.skip("missing hardware: this user may mount no disk")
+        journal = Journal.make(disk.folder / "journal.db")
+        for free in range(ROOM, 2 * ROOM, 4096):
+            disk.refuse(free)
+            if journal.has_room():
+                journal.put(bytes(16), journal.last()[0] + 1, bytes(32), bytes(messages.MAX_RECORD))
+            disk.recover()
+        assert journal.undelivered() > 10
+        journal.close()
 
 
 def test_a_visit_that_could_not_be_kept_is_told_at_once_and_the_next_one_is_as_soon_as_there_is_room(
@@ -102,3 +139,21 @@ def test_a_refused_record_that_could_not_be_erased_counts_as_what_the_terminal_s
     world.until(lambda: world.journal.oldest() is None)
     assert world.host.tokens == [b"refused", TOKEN]
     assert world.told("token_receipt") == [{"cti": TOKEN[:16].hex(), "accepted": True, "refusal": None}]
+
+
+def test_a_host_that_takes_half_a_minute_for_each_copy_is_heard_to_the_end(tmp_path: Path) -> None:
+    world = World(tmp_path, made(tmp_path))
+    waiting: list[int] = []
+    world.host.lies[messages.DELIVER] = lambda question: waiting.append(question.request) or []
+    world.plug()
+    world.until(lambda: world.reader.up)
+    world.keep(TOKEN)
+    for _ in range(6):
+        world.wait(30_000)
+        refused = messages.pack_receipt(TOKEN[:16], False, "nonce_expired")
+        world.host.line.send(messages.RECEIPT, waiting.pop(0), refused, world.now)
+        world.wait(0)
+        if world.told("token_receipt"):
+            break
+    assert len(world.told("token_receipt")) == 1 and world.told("link_down") == []
+    world.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from link_bench import local
 from session_world import NOW, SERIAL, World, made
-from small_disk import limited
+from small_disk import full, limited
 
 from firmware.link.renewal import AGAIN_MS
 from firmware.wire import messages
@@ -27,6 +27,14 @@ def world(tmp_path: Path) -> Iterator[World]:
     world.plug()
     yield world
     world.close()
+
+
+def refuse_once(world: World) -> Callable[[Received], Said]:
+    def answer(question: Received) -> Said:
+        del world.host.lies[messages.DELIVER]
+        return [(messages.RECEIPT, question.request, messages.pack_receipt(bytes(16), False, "nonce_expired"))]
+
+    return answer
 
 
 def issue(world: World) -> Callable[[Received], Said]:
@@ -184,8 +192,31 @@ def test_an_identity_lost_on_its_way_leaves_the_old_one_and_the_next_try_succeed
     assert world.host.identity.devices.serving(in_use(world)) == SERIAL
 
 
+def test_records_that_wait_go_before_the_renewal_though_the_first_of_them_was_refused(tmp_path: Path) -> None:
+    (tmp_path / "device").mkdir()
+    with full(tmp_path / "device") as disk:
+        world = World(tmp_path, made(tmp_path))
+        world.host.lies[messages.DELIVER] = refuse_once(world)
+        world.host.lies[messages.RENEW] = issue(world)
+        world.plug()
+        world.until(lambda: world.reader.up)
+        world.keep(bytes([1]) * 700)
+        world.keep(bytes([2]) * 700)
+        disk.refuse()
+        world.wait(2000)  # refused, and it cannot be erased
+        world.host.line.send(messages.SETTINGS, 0, world.host.settings_body(NOW + 21 * DAY), world.now)
+        world.wait(100)
+        world.host.heard.clear()
+        disk.recover()
+        world.until(lambda: bool(world.told("identity_renewed")))
+        asked = [one.kind for one in world.host.heard if one.kind in (messages.DELIVER, messages.RENEW)]
+        assert asked == [messages.DELIVER, messages.RENEW]
+        world.close()
+
+
 def test_a_disk_that_takes_no_key_leaves_the_identity_as_it_is(world: World) -> None:
     before = in_use(world)
+    world.tick()  # the journal, which is written at the start, still may be
     with limited(world.state) as disk:
         disk.refuse()
         world.wait(5000)
