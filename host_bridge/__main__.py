@@ -41,7 +41,6 @@ from host_bridge.verify import Trust
 from host_bridge.web.server import PortTaken, listen
 
 _UNUSABLE = (
-    AnchorsMalformed,
     ConfigError,
     DenylistUnusable,
     FaceFolderUnusable,
@@ -103,9 +102,7 @@ def run(options: argparse.Namespace) -> None:
         window_key = load_or_create(config.state / "window.key")
         seal = Seal(load_or_create(config.state / "journal.key"))
         authority = x509.load_der_x509_certificate(identity.authority)
-        cards = TrustAnchors.from_files(
-            (config.authority / "jpki_ca.pem").read_bytes(), (config.authority / "cv_ca.json").read_bytes()
-        )
+        cards = _anchors(config.authority)
         trust = Trust(identity.bridge_id, authority, cards, facility_key, config.demo, identity.denylist)
         eligibility = EligibilitySimulator(config.people)
         folder = FaceFolder.prepare(config.face, config.work, config.index)
@@ -140,6 +137,18 @@ def run(options: argparse.Namespace) -> None:
                 )
                 serve(config.port, identity, desk, log, stop, codec())
         log.info("bridge_stopped")
+
+
+def _anchors(folder: Path) -> TrustAnchors:
+    """Whose cards are genuine. Raises ConfigError, OSError."""
+    jpki, cv = folder / "jpki_ca.pem", folder / "cv_ca.json"
+    try:
+        return TrustAnchors.from_files(jpki.read_bytes(), cv.read_bytes())
+    except AnchorsMalformed as error:
+        raise ConfigError(
+            f"{folder}: カードの発行者の証明書を読めません。{jpki.name} と {cv.name} を置き直してください"
+            f" / {error}: put {jpki.name} and {cv.name} of the cards' issuer there again"
+        ) from error
 
 
 def window(options: argparse.Namespace) -> None:

@@ -35,7 +35,7 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
 
 def _init(options: argparse.Namespace) -> None:
     bridge = create_bridge(options.identity)
-    print(f"bridge {bridge.bridge_id.hex()} in {options.identity}")
+    print(f"受付ソフトの鍵を作りました / made bridge {bridge.bridge_id.hex()} in {options.identity}")
 
 
 def _pair(options: argparse.Namespace) -> None:

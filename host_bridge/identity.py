@@ -72,10 +72,14 @@ class BridgeIdentity:
                 f"{folder}: 受付ソフトの鍵がまだありません。kiosk-bridge init --identity {folder} で作ってください"
                 " / there is no bridge yet: make one with that command"
             ) from error
-        except OSError as error:
+        except PermissionError as error:
             raise IdentityUnusable(
                 f"{error.filename}: 読めません。受付ソフトを動かす利用者として実行してください"
                 f" / cannot be read ({error.strerror}): run this as the user whose bridge it is"
+            ) from error
+        except OSError as error:
+            raise IdentityUnusable(
+                f"{error.filename}: 読めません。{_RESTORE[0]} / cannot be read ({error.strerror}); {_RESTORE[1]}"
             ) from error
         except (ValueError, IndexError) as error:
             raise IdentityUnusable(

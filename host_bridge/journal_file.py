@@ -159,8 +159,10 @@ class JournalFile:
         if log.exists() and log.stat().st_size:
             raise JournalUnavailable(
                 "log_alone",
-                f"{self._file} is missing, and its {log.name} is there, with visits in it: put the file back beside it,"
-                " or move the log away too and keep it",
+                f"{self._file}: ありません。受付の残る {log.name} だけがあります。"
+                f"ファイルを戻すか、{log.name} も移して保管してください"
+                f" / {self._file} is missing, and its {log.name} is there, with visits in it: put the file back beside"
+                " it, or move the log away too and keep it",
             )
 
     def _check_version(self, db: sqlite3.Connection) -> None:
@@ -171,8 +173,9 @@ class JournalFile:
         if version != self._version:
             raise JournalUnavailable(
                 "version",
-                f"{self._file} is of version {version}, this program keeps version {self._version}: start the program"
-                " that wrote it, or move the file away to begin a new journal",
+                f"{self._file}: 別の版の記録です。書いたプログラムを使うか、移して保管してください"
+                f" / {self._file} is of version {version}, this program keeps version {self._version}: start the"
+                " program that wrote it, or move the file away to begin a new journal",
             )
 
     def _check(self, db: sqlite3.Connection) -> None:
@@ -238,9 +241,15 @@ class JournalFile:
 
     def _unavailable(self, reason: str) -> JournalUnavailable:
         """The error of a file that cannot be opened, with what to do."""
-        advice = f"{self._file} cannot be opened: see that its folder is there, may be written, and has room"
+        advice = (
+            f"{self._file}: 開けません。フォルダー・権限・空き容量を確かめてください"
+            f" / {self._file} cannot be opened: see that its folder is there, may be written, and has room"
+        )
         if reason in (_CORRUPT, _NO_DATABASE):
-            advice = f"{self._file} is damaged: put a backup in its place, or move it away (with its -wal) and keep it"
+            advice = (
+                f"{self._file}: 壊れています。バックアップに替えるか、-wal とともに移して保管してください"
+                f" / {self._file} is damaged: put a backup in its place, or move it away (with its -wal) and keep it"
+            )
         return JournalUnavailable(reason, advice)
 
 

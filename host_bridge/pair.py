@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from typing import Final, TextIO
 
 from firmware.cobs import codec
@@ -33,7 +34,9 @@ class NotPaired(Exception):
 
 def pair(config: Config) -> None:
     """Pair the reader at the configured port. Raises NotPaired, and what the parts raise while starting."""
-    if sys.stdin is None:
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # a stray byte is a wrong code, and no more
+    elif sys.stdin is None:
         raise NotPaired(words.refused(PairingRefused(Why.NO_INPUT), ""))
     identity = BridgeIdentity.load(config.identity)
     with alone(config.state):

@@ -10,7 +10,8 @@ MOST_OPEN: Final = 64
 MOST_COMING: Final = 32
 """So many more are taken before the first of them is closed: asyncio accepts them in one go."""
 REQUEST_S: Final = 5.0
-"""A request, its body too, is whole within this time from the connection's, or its own, beginning."""
+"""A request, its body too, is whole within this time from the connection's, or its own, beginning; and so long may
+nothing be taken of its answer."""
 
 
 class Requests(H11Protocol):
@@ -30,17 +31,33 @@ class Requests(H11Protocol):
         self._expect_no_more()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+    def handle_events(self) -> None:
+        """Called with every piece of a request, and for the next one that lay behind it."""
+        super().handle_events()
+        self._follow()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._follow()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.transport.abort()  # a close would wait until everything is taken
+
+    def _follow(self) -> None:
         upgraded = self not in self.connections
         served = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
-        if upgraded or served:
+        if upgraded or (served and not self.flow.write_paused):
             self._expect_no_more()
-        elif self._deadline is None:
+        else:
             self._expect()
 
     def _expect(self) -> None:
-        self._deadline = self.loop.call_later(REQUEST_S, self.transport.abort)
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(REQUEST_S, self.transport.abort)
 
     def _expect_no_more(self) -> None:
         if self._deadline is not None:

@@ -34,8 +34,9 @@ def listen(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise PortTaken(
-            f"port {port} of 127.0.0.1 cannot be used ({error.strerror}): "
-            "end the program that has it, or choose another"
+            f"127.0.0.1 のポート {port} を使えません。使っているプログラムを終えるか、別の番号にしてください"
+            f" / port {port} of 127.0.0.1 cannot be used ({error.strerror}): end the program that has it, or choose"
+            " another"
         ) from error
     return listener
 

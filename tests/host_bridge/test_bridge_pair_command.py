@@ -46,7 +46,7 @@ class Run:
 
     def type(self, line: str) -> None:
         assert self.program.stdin is not None
-        self.program.stdin.write(f"{line}\n".encode())
+        self.program.stdin.write(f"{line}\n".encode(errors="surrogateescape"))
         self.program.stdin.flush()
 
     def end(self) -> str:
@@ -103,7 +103,8 @@ class Place:
     def running(self, command: str, *arguments: str) -> Iterator[Run]:
         line = [sys.executable, "-m", "host_bridge", command, *arguments, "--config", str(self.config)]
         pipe = subprocess.PIPE
-        with subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe) as program:
+        strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}  # as in a Japanese terminal
+        with subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe, env=strict) as program:
             try:
                 yield Run(program)
             finally:
@@ -129,6 +130,8 @@ def test_a_reader_is_paired_by_typing_its_code_and_touching_its_button(place: Pl
         assert f"リーダー {DEVICE}" in run.said
         assert place.issued() == []
         run.type(" １２ ")
+        run.until("please type six digits")
+        run.type("\udc82\udca0")  # Shift JIS
         run.until("please type six digits")
         run.type(f"{place.reader.code[:3]} {place.reader.code[3:]}")
         run.until("touch the button")

@@ -241,8 +241,8 @@ def test_an_identity_is_made_where_there_is_none_and_restored_where_a_part_is_mi
     (folder / "record.key").unlink()
     with pytest.raises(IdentityUnusable, match=r"record\.key: .*バックアップ.* / missing; restore"):
         BridgeIdentity.load(folder)
-    (folder / "record.key").mkdir()  # as unreadable as another user's, for root too
-    with pytest.raises(IdentityUnusable, match=r"cannot be read \(Is a directory\): run this as the user"):
+    (folder / "record.key").mkdir()
+    with pytest.raises(IdentityUnusable, match=r"cannot be read \(Is a directory\); restore"):
         BridgeIdentity.load(folder)
 
 

@@ -137,7 +137,8 @@ def begun(host: str) -> list[bytes]:
     post = (
         f"POST /api/calls/dismiss HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n"
     )
-    said = ("", half, f"{half}\r\n{half}", f"{post}Authorization: Bearer {TOKEN}\r\n\r\n{{", f"{post}\r\n{{")
+    granted = f"{post}Authorization: Bearer {TOKEN}\r\n\r\n{{"
+    said = ("", half, f"{half}\r\n{half}", granted, f"{half}\r\n{granted}", f"{post}\r\n{{")
     return [one.encode() for one in said]
 
 
@@ -156,3 +157,21 @@ def test_what_is_no_whole_request_in_time_ends_its_connection_and_what_is_being_
         bridge.desk.reception_called("TEST-0001")
         assert stream.until("calls")
     assert capfd.readouterr().err == ""
+
+
+def test_who_asks_for_much_and_takes_nothing_of_it_does_not_keep_the_page_from_others(bridge: Bridge) -> None:
+    with served(bridge) as window, ExitStack() as open_lines:
+        greedy = select.poll()
+        for _ in range(MOST_OPEN):
+            line = open_lines.enter_context(socket.socket())
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            line.connect(("127.0.0.1", window.window.port))
+            line.sendall(f"GET /static/words.js HTTP/1.1\r\nHost: {window.host}\r\n\r\n".encode() * 300)
+            greedy.register(line, select.POLLHUP)
+        began, said = monotonic(), b""
+        while not said.startswith(b"HTTP/1.1 200 "):
+            assert monotonic() - began < 8 * REQUEST_S
+            greedy.poll(200)
+            with suppress(OSError):
+                said = page_of(window.window.port)
+        assert monotonic() - began > REQUEST_S / 2, "there was room all the time"

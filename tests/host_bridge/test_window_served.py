@@ -174,7 +174,7 @@ def test_a_bridge_whose_port_is_taken_ends_with_one_line(tmp_path: Path, world: 
         assert program.wait(PATIENCE_S) == 1
         assert program.stderr is not None
         said = program.stderr.read()
-    assert said.startswith("kiosk-bridge: port ")
+        assert f"ポート {other.getsockname()[1]} を使えません" in said and "choose another" in said
     assert said.count("\n") == 1
 
 
