@@ -76,7 +76,7 @@ def test_a_port_in_use_ends_in_one_line_that_says_what_to_do(live: Demo, tmp_pat
         done = subprocess.run(line, capture_output=True, text=True, timeout=60)
         assert done.returncode == 2
         last = done.stderr.splitlines()[-1]
-        assert last.startswith("demo: port ") and "PORT=" in last
+        assert last.startswith("demo: ") and " cannot be used (" in last and "PORT=" in last
         assert not (tmp_path / "out").exists()
 
 
