@@ -42,6 +42,13 @@ def test_a_host_that_asks_and_asks_and_acknowledges_nothing_is_left_before_the_m
     assert (last.kind, last.payload) == (frame.RESET, bytes([BROKEN]))
 
 
+def test_as_much_as_may_wait_arrives_whole() -> None:
+    world = connected()
+    world.send(world.reader, bytes(QUEUE_MAX))
+    world.carry()
+    assert world.host.epochs[-1].received == bytes(QUEUE_MAX) and world.reader.lost == []
+
+
 def test_an_end_that_was_left_for_what_waited_learns_why_and_the_next_connection_works() -> None:
     for name in ("host", "reader"):
         world = connected()
