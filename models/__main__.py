@@ -1,4 +1,4 @@
-"""`python -m models`: build, verify or calibrate the models."""
+"""`python -m models`: build, verify, calibrate or evaluate the models."""
 
 import argparse
 import os
@@ -10,7 +10,21 @@ from models.build import MANIFEST, BuildError, build, verify
 from models.calibrate import CalibrationError, calibrate
 from models.convert import ConversionError
 from models.dlib_stream import StreamError
+from models.evaluate import EvaluationError, evaluate, table
+from models.evaluate_pairs import PairsError
 from models.packages import PackageError
+
+_ERRORS = (
+    PackageError,
+    BuildError,
+    ConversionError,
+    StreamError,
+    ModelError,
+    CalibrationError,
+    PairsError,
+    EvaluationError,
+    OSError,
+)
 
 
 def main() -> int:
@@ -27,10 +41,17 @@ def main() -> int:
         if name == "calibrate":
             folder = os.environ.get("READER_FACE_DATA")
             command.add_argument("--pictures", type=Path, default=folder, help="default: READER_FACE_DATA")
+    command = commands.add_parser("evaluate", help="measure error rates on a list of pairs of pictures")
+    command.add_argument("--pairs", type=Path, required=True, help="CSV: path_a,path_b,same,group")
+    command.add_argument("--json", type=Path, required=True, help="file for the rates")
+    command.add_argument(
+        "--plots", type=Path, help="folder for plots and a sheet of the worst errors, which shows people"
+    )
+    command.add_argument("--out", type=Path, default=Path("build/models"), help="folder of the models")
     arguments = parser.parse_args()
     try:
         return _run(arguments)
-    except (PackageError, BuildError, ConversionError, StreamError, ModelError, CalibrationError, OSError) as error:
+    except _ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
@@ -43,12 +64,20 @@ def _run(arguments: argparse.Namespace) -> int:
             raise CalibrationError("no pictures: give --pictures or set READER_FACE_DATA")
         calibrate(arguments.out, MANIFEST, arguments.pictures, print)
         return 0
+    if arguments.command == "evaluate":
+        figures = evaluate(arguments.pairs, arguments.out, MANIFEST, arguments.json, arguments.plots, _to_stderr)
+        print("\n".join(table(figures)))
+        return 0
     faults = list(verify(arguments.out))
     for line in faults:
         print(f"error: {line}; run `python -m models build`", file=sys.stderr)
     if not faults:
         print(f"models in {arguments.out} are those of the manifest")
     return 1 if faults else 0
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

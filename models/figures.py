@@ -1,12 +1,18 @@
-"""Error rates and how sure they are."""
+"""Error rates of comparisons, by the terms of ISO/IEC 19795-1, and how sure they are.
+
+A comparison is *genuine* (mated) where both pictures show one person, else *impostor* (non-mated). It matches
+where its score is at or above the threshold; where no face was found its score is minus infinity.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, lgamma, log, log1p
+from math import log, log1p
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from firmware.tflite import Floats
+Scores = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -25,34 +31,39 @@ class Rate:
         """Exact binomial bounds (Clopper and Pearson 1934)."""
         tail = (1 - confidence) / 2
         k, n = self.errors, self.trials
-        low = 0.0 if k == 0 else _solve(lambda p: 1 - _at_most(k - 1, n, p), tail, rising=True)
-        high = 1.0 if k == n else _solve(lambda p: _at_most(k, n, p), tail, rising=False)
+        i = np.arange(1, k + 1)
+        ways = np.concatenate([[0.0], np.cumsum(np.log((n - i + 1) / i))])
+        low = 0.0 if k == 0 else _solve(lambda p: 1 - _at_most(ways[:-1], n, p), tail, rising=True)
+        high = 1.0 if k == n else _solve(lambda p: _at_most(ways, n, p), tail, rising=False)
         return low, high
 
 
-def threshold_at(impostors: Floats, rate: float) -> float:
-    """The lowest score seen that at most `rate` of the impostors' scores reach."""
+def threshold_at(impostors: Scores, rate: float) -> float:
+    """The smallest threshold whose false match rate over these scores is at most `rate`.
+
+    Scores that are equal match or fail together, so the rate reached may be lower. With fewer scores than
+    1 / `rate` it is 0: the threshold then lies just above the highest score and says little about `rate`.
+    """
     ordered = np.sort(impostors)[::-1]
-    allowed = int(rate * ordered.size)
-    return float(np.nextafter(ordered[allowed], np.float32(np.inf)))
+    return float(np.nextafter(ordered[int(rate * ordered.size)], ordered.dtype.type(np.inf)))
 
 
-def false_matches(impostors: Floats, threshold: float) -> Rate:
-    """Strangers taken for one person."""
+def false_matches(impostors: Scores, threshold: float) -> Rate:
+    """FMR: impostor comparisons at or above the threshold."""
     return Rate(int((impostors >= threshold).sum()), impostors.size)
 
 
-def false_non_matches(genuine: Floats, threshold: float) -> Rate:
-    """One person taken for two."""
+def false_non_matches(genuine: Scores, threshold: float) -> Rate:
+    """FNMR: genuine comparisons below the threshold, those without a face among them."""
     return Rate(int((genuine < threshold).sum()), genuine.size)
 
 
-def _at_most(k: int, n: int, p: float) -> float:
-    """Probability of at most k errors in n trials."""
+def _at_most(ways: NDArray[np.float64], n: int, p: float) -> float:
+    """Probability of fewer than len(`ways`) errors in n trials; `ways`: logarithms of n choose 0, 1, ..."""
     if p in (0.0, 1.0):
         return 1.0 - p
-    logs = [lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) + i * log(p) + (n - i) * log1p(-p) for i in range(k + 1)]
-    return min(1.0, sum(exp(value) for value in logs))
+    i = np.arange(ways.size)
+    return min(1.0, float(np.exp(ways + i * log(p) + (n - i) * log1p(-p)).sum()))
 
 
 def _solve(function: Callable[[float], float], value: float, rising: bool) -> float:
