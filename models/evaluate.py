@@ -16,7 +16,6 @@ from firmware.face.cohort import Cohort, read_statistics
 from firmware.face.manifest import Manifest, load_manifest
 from firmware.face.vision import FaceVision
 from firmware.tflite import runtime_name
-from models.build import recipes
 from models.evaluate_pairs import Pairs, read_pairs
 from models.evaluate_rates import NOMINAL, Comparisons, Report, group_report
 from models.evaluate_scores import embed_pictures, score_pairs
@@ -106,13 +105,14 @@ def _prepare(out: Path, plots: Path | None) -> None:
 
 def _cohort(described: Manifest) -> Cohort:
     rule = described.cohort
-    return Cohort(rule, read_statistics(rule.file.read(described.folder), rule, described.recogniser.size))
+    return Cohort(rule, read_statistics(rule.file.read(described.folder), rule))
 
 
 def _model(described: Manifest, manifest: Path, shipped: Mapping[str, float]) -> Report:
     """What was measured: the files were read by these hashes."""
+    files = (described.detector, described.mesh, *(recogniser.file for recogniser in described.recognisers))
     return {
-        "files": {recipe.file: recipe.sha256 for recipe in recipes(manifest)},
+        "files": {file.name: file.sha256 for file in files},
         "cohort": {described.cohort.file.name: described.cohort.file.sha256},
         "thresholds": {**shipped, "used": described.thresholds.used},
         "manifest_sha256": hashlib.sha256(manifest.read_bytes()).hexdigest(),

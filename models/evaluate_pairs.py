@@ -52,7 +52,8 @@ class Pairs:
     @property
     def contradictory(self) -> NDArray[np.bool_]:
         """P: impostor comparisons of two pictures that other lines join to one person."""
-        return ~self.same & (self.person[self.left] == self.person[self.right])
+        joined: NDArray[np.bool_] = self.person[self.left] == self.person[self.right]
+        return joined & ~self.same
 
 
 def read_pairs(file: Path) -> Pairs:
@@ -64,9 +65,9 @@ def read_pairs(file: Path) -> Pairs:
     pictures: dict[str, int] = {}
     groups: dict[str, int] = {}
     names: dict[int, str] = {}
-    table: list[tuple[int, int, int, int, int]] = []
+    table: list[tuple[int, ...]] = []
     for line, row in _rows(file):
-        pair = [pictures.setdefault(row[column], len(pictures)) for column in _COLUMNS[:2]]
+        pair = tuple(pictures.setdefault(row[column], len(pictures)) for column in _COLUMNS[:2])
         same = _same(file, line, row)
         for picture, column in zip(pair, _PERSONS, strict=True):
             if column in row and names.setdefault(picture, row[column]) != row[column]:

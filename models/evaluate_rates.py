@@ -13,7 +13,7 @@
   twenty) they are too narrow as well.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,10 +90,8 @@ def resample(comparisons: Comparisons, shipped: Mapping[str, float]) -> Resample
     lone = np.flatnonzero(first == second)
     misses = {name: np.searchsorted(genuine, shipped[name]) for name in NOMINAL}
     matches = {name: np.searchsorted(-impostor, -shipped[name], side="right") for name in NOMINAL}
-    generator = np.random.default_rng(19795)
     result = Resampled(*({name: np.full(RESAMPLES, np.nan) for name in NOMINAL} for _ in range(3)))
-    for draw in range(RESAMPLES):
-        times = np.bincount(generator.integers(persons.size, size=persons.size), minlength=persons.size)
+    for draw, times in enumerate(person_draws(persons.size)):
         weights = times[first] * times[second]
         weights[lone] = times[first[lone]]
         refused = np.concatenate([[0], np.cumsum(times[own])])
@@ -107,6 +105,13 @@ def resample(comparisons: Comparisons, shipped: Mapping[str, float]) -> Resample
             result.shipped_fmr[name][draw] = matched[matches[name]] / matched[-1]
             result.shipped_fnmr[name][draw] = refused[misses[name]] / refused[-1]
     return result
+
+
+def person_draws(persons: int) -> Iterator[Indices]:
+    """How often each person is drawn, as many in all as there are; the same draws in every run."""
+    generator = np.random.default_rng(19795)
+    for _ in range(RESAMPLES):
+        yield np.bincount(generator.integers(persons, size=persons), minlength=persons)
 
 
 def _own(comparisons: Comparisons, nominal: float, draws: NDArray[np.float64]) -> Report:
