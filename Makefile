@@ -91,7 +91,7 @@ portraits: folder system .venv/.installed ## Fetch the demo's public-domain port
 lock: folder ## Pin the requirements anew, with hashes
 	@$(SYSTEM_PYTHON) -m venv build/lock
 	@build/lock/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	for set in requirements-build requirements requirements-dev requirements-oracle; do \
+	for set in requirements-build requirements requirements-dev requirements-plots requirements-oracle; do \
 		build/lock/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header \
 			-o $$set.txt $$set.in; \
 	done
@@ -176,7 +176,11 @@ endef
 		install --quiet --no-deps --no-build-isolation -e . || give_up "pip could not install the commands: see build/pip.log"
 	@touch $@
 
-.venv/.installed-dev: requirements-dev.txt .venv/.installed
+.venv/.installed-plots: requirements-plots.txt .venv/.installed
+	@$(GIVE_UP); $(PIP_INSTALL); pip_install requirements-plots.txt
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.txt .venv/.installed-plots
 	@$(GIVE_UP); $(PIP_INSTALL); pip_install requirements-dev.txt
 	@touch $@
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware.face.cohort import Cohort, read_statistics
+from firmware.face.engine import FaceEngine
 from firmware.face.manifest import Manifest, load_manifest
-from firmware.face.vision import FaceVision
 from firmware.tflite import runtime_name
 from models.evaluate_pairs import Pairs, read_pairs
 from models.evaluate_rates import NOMINAL, Comparisons, Report, group_report
 from models.evaluate_scores import embed_pictures, score_pairs
+from models.evaluate_sheet import FONT, draw_sheet
 
 
 class EvaluationError(Exception):
@@ -34,14 +34,13 @@ def evaluate(
     """
     _prepare(out, plots)
     described = load_manifest(manifest)
-    cohort = _cohort(described)
-    FaceVision(described, models_dir)  # a missing model ends it here, before any process is started
+    engine = FaceEngine(described, models_dir)  # a missing model ends it here, before any process is started
     pairs = read_pairs(pairs_file)
     if (number := int(pairs.contradictory.sum())) > 0:
         line = int(pairs.line[np.argmax(pairs.contradictory)])
         report(f"warning: {pairs_file}, line {line}: two persons here, one by other lines; {number} such pairs")
     vectors = embed_pictures(pairs, manifest, models_dir, report)
-    scores = score_pairs(pairs, vectors, cohort)
+    scores = score_pairs(pairs, vectors, engine.cohort)
     shipped = {"1e-3": described.thresholds.fmr_1e3, "1e-4": described.thresholds.fmr_1e4}
     groups = {name: comparisons(pairs, scores, pairs.group == number) for number, name in enumerate(pairs.groups)}
     everyone = comparisons(pairs, scores, np.ones(scores.size, np.bool_))
@@ -53,8 +52,7 @@ def evaluate(
     }
     out.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", "utf-8")
     if plots is not None:
-        from models.evaluate_plots import draw_plots
-        from models.evaluate_sheet import draw_sheet
+        from models.evaluate_plots import draw_plots  # matplotlib is not installed everywhere
 
         report(f"plots into {plots}")
         draw_plots(plots, groups, shipped)
@@ -100,12 +98,9 @@ def _prepare(out: Path, plots: Path | None) -> None:
         return
     if find_spec("matplotlib") is None:
         raise EvaluationError("matplotlib, which draws the plots, is missing: run `make .venv/.installed-plots`")
+    if not FONT.is_file():
+        raise EvaluationError(f"no {FONT}, which the plots are written in: run `make setup`")
     plots.mkdir(parents=True, exist_ok=True)
-
-
-def _cohort(described: Manifest) -> Cohort:
-    rule = described.cohort
-    return Cohort(rule, read_statistics(rule.file.read(described.folder), rule))
 
 
 def _model(described: Manifest, manifest: Path, shipped: Mapping[str, float]) -> Report:

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from models.evaluate_rates import Comparisons
+from models.evaluate_sheet import FONT
 from models.figures import false_matches, false_non_matches
 
-FONT = Path("/usr/share/fonts/truetype/bizud-gothic/BIZUDPGothic-Regular.ttf")
 _FLOOR = 1e-3
 """FNMR below it, none at all too, is drawn at it: a logarithmic axis has no 0."""
 _LEFT = 1e-5

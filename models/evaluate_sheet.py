@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from models.evaluate_pairs import Indices, Pairs
-from models.evaluate_plots import FONT
 
+FONT = Path("/usr/share/fonts/truetype/bizud-gothic/BIZUDPGothic-Regular.ttf")
 _WORST = 6
 """Comparisons of each kind and group; of the same two people only the worst one."""
 _SIDE = 130

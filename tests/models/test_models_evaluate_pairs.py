@@ -31,7 +31,9 @@ def test_each_picture_is_held_once_and_may_stand_in_both_columns(tmp_path: Path)
 
 
 def test_pictures_joined_over_others_are_of_one_person(tmp_path: Path) -> None:
-    pairs = read_pairs(written(tmp_path, HEAD, "a.jpg,b.jpg,1,x", "c.jpg,b.jpg,1,x", "d.jpg,a.jpg,0,x", "e.jpg,d.jpg,1,x"))
+    pairs = read_pairs(
+        written(tmp_path, HEAD, "a.jpg,b.jpg,1,x", "c.jpg,b.jpg,1,x", "d.jpg,a.jpg,0,x", "e.jpg,d.jpg,1,x")
+    )
     assert same_person(pairs, "a.jpg", "c.jpg") and same_person(pairs, "d.jpg", "e.jpg")
     assert not same_person(pairs, "a.jpg", "d.jpg")
 
@@ -50,7 +52,9 @@ def test_list_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
 
 
 def test_two_persons_that_other_lines_join_are_found(tmp_path: Path) -> None:
-    pairs = read_pairs(written(tmp_path, HEAD, "a.jpg,b.jpg,1,x", "b.jpg,c.jpg,1,x", "a.jpg,c.jpg,0,x", "a.jpg,d.jpg,0,x"))
+    pairs = read_pairs(
+        written(tmp_path, HEAD, "a.jpg,b.jpg,1,x", "b.jpg,c.jpg,1,x", "a.jpg,c.jpg,0,x", "a.jpg,d.jpg,0,x")
+    )
     assert pairs.line[pairs.contradictory].tolist() == [4]
 
 

@@ -11,7 +11,9 @@ from models.figures import Rate, threshold_at
 SHIPPED = {"1e-3": 2.0, "1e-4": 2.5}
 
 
-def comparisons(genuine: list[float] | np.ndarray, impostor: list[float] | np.ndarray, persons: int = 30) -> Comparisons:
+def comparisons(
+    genuine: list[float] | np.ndarray, impostor: list[float] | np.ndarray, persons: int = 30
+) -> Comparisons:
     genuine, impostor = np.array(genuine, np.float64), np.array(impostor, np.float64)
     first = np.arange(impostor.size) % persons
     second = (first + 1 + np.arange(impostor.size) // persons % (persons - 1)) % persons
