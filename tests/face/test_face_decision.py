@@ -37,6 +37,13 @@ def test_decision_without_a_live_picture_is_refused(engine: FaceEngine, faces: F
         engine.decide(engine.reference(chip_photo(faces.card)), [])
 
 
+def test_embedding_has_a_part_of_length_one_from_each_recogniser(engine: FaceEngine, faces: Faces) -> None:
+    vector = live(engine, faces.patient).vector
+    ends = np.cumsum([128, 1024, 256])
+    assert vector.shape == (ends[-1],)
+    assert [float(np.linalg.norm(part)) for part in np.split(vector, ends[:-1])] == pytest.approx([1, 1, 1])
+
+
 def test_wiped_embedding_holds_nothing(engine: FaceEngine, faces: Faces) -> None:
     embedding = live(engine, faces.patient)
     embedding.wipe()

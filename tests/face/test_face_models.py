@@ -61,6 +61,30 @@ def test_manifest_without_a_threshold_is_refused(copies: tuple[Path, Path]) -> N
     assert "threshold_fmr_1e3" in refusal(models, manifest).reason
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("[[recognisers]]", "[[others]]"),
+        ("weight = 0.3", "weight = 0.0"),
+        ("mesh_points = [[263], ", "mesh_points = ["),
+        ("square = { scale = 1.3, down = 0.04 }", ""),
+        ("down = 0.04", ""),
+    ],
+)
+def test_manifest_that_cannot_tell_how_to_recognise_is_refused(copies: tuple[Path, Path], old: str, new: str) -> None:
+    models, manifest = copies
+    assert old in manifest.read_text()
+    manifest.write_text(manifest.read_text().replace(old, new))
+    assert refusal(models, manifest).file == "manifest.toml"
+
+
+def test_cohort_of_other_recognisers_is_refused(copies: tuple[Path, Path]) -> None:
+    models, manifest = copies
+    manifest.write_text(manifest.read_text().replace("output = 1024", "output = 512"))
+    error = refusal(models, manifest)
+    assert (error.file, error.reason) == ("cohort.npz", "is not about embeddings of length 896")
+
+
 def test_manifest_that_names_another_input_size_is_refused(copies: tuple[Path, Path]) -> None:
     models, manifest = copies
     manifest.write_text(manifest.read_text().replace("input = [150, 150]", "input = [112, 112]"))
@@ -71,7 +95,7 @@ def test_model_with_two_inputs_is_refused() -> None:
     graph = Graph()
     both = graph.input("a", (1, 2, 2, 1)), graph.input("b", (1, 2, 2, 1))
     with pytest.raises(ModelRefused, match="2 inputs"):
-        Interpreter(graph.finish(graph.add(*both, relu=False)))
+        Interpreter(graph.finish(graph.add(*both)))
 
 
 def test_runtime_is_named_with_its_version() -> None:

@@ -38,7 +38,8 @@ def test_photo_of_a_card_opens_in_colour(photo: bytes) -> None:
 
 def test_grey_photo_gives_nearly_the_same_embedding(engine: FaceEngine, photo: bytes) -> None:
     grey = jp2(open_photo(photo).convert("L"), quality_mode="rates", quality_layers=[10])
-    assert float(engine.reference(photo).vector @ engine.reference(grey).vector) > 0.97
+    colour, without = engine.reference(photo).vector, engine.reference(grey).vector
+    assert float(colour @ without / (colour @ colour)) > 0.9
 
 
 def test_photo_without_a_face_is_refused(engine: FaceEngine) -> None:

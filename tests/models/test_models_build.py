@@ -1,15 +1,19 @@
 """Models that are missing or altered are named, and only then made again."""
 
+import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from models.build import build, recipes, verify
-from models.packages import PACKAGES, PackageError, extract, pinned
+from models.packages import PACKAGES, PackageError, extract, fetch, pinned
 
-BUILT = Path(__file__).parents[2] / "build/models"
+ROOT = Path(__file__).parents[2]
+BUILT = ROOT / "build/models"
 
 
 @pytest.fixture
@@ -50,13 +54,35 @@ def test_build_makes_an_altered_model_again(models: Path) -> None:
 def test_every_recipe_names_a_pinned_package() -> None:
     assert {pinned(recipe.package).name for recipe in recipes()} == {
         "mediapipe==0.10.14",
-        "face_recognition_models==0.3.0",
+        "@vladmandic/face-api@1.7.15",
+        "@vladmandic/human@1.2.5",
+        "@vladmandic/human@3.3.6",
     }
 
 
 def test_package_that_is_not_pinned_is_refused() -> None:
     with pytest.raises(PackageError, match="not pinned"):
         pinned("mediapipe==0.10.15")
+
+
+def test_archive_of_npm_is_found_by_its_hash_in_the_cache(tmp_path: Path) -> None:
+    name = "@vladmandic/face-api@1.7.15"
+    archive = tmp_path / "vladmandic-face-api-1.7.15.tgz"
+    os.link(fetch(name), archive)
+    assert fetch(name, tmp_path) == archive
+
+
+@pytest.mark.parametrize(("name", "tool"), [("@vladmandic/face-api@1.7.15", "npm"), ("mediapipe==0.10.14", "pip")])
+def test_package_that_cannot_be_downloaded_is_named_with_its_tool(name: str, tool: str, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from models.packages import fetch; fetch(sys.argv[1], Path(sys.argv[2]))"
+    )
+    offline = {"PATH": "/nowhere", "PIP_NO_INDEX": "1", "PYTHONPATH": str(ROOT)}
+    tried = subprocess.run(
+        [sys.executable, "-c", code, name, tmp_path], env=offline, capture_output=True, text=True, check=False
+    )
+    assert tried.stderr.splitlines()[-1].startswith(f"models.packages.PackageError: {tool} ")
+    assert name in tried.stderr.splitlines()[-1]
 
 
 def test_member_with_another_hash_is_refused(tmp_path: Path) -> None:
