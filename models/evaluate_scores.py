@@ -97,6 +97,8 @@ def _embed(path: Path) -> Floats | str | None:
         if path.suffix.lower() == ".jp2":
             return _embed_photo(path.read_bytes())
         with Image.open(path) as picture:
+            if picture.mode.startswith(("I", "F")):
+                return "has more than 8 bits a colour, which no camera of the reader gives"
             frame = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     except PhotoError as error:
         return f"cannot serve as a card's photo ({error.reason})"

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from models.evaluate import comparisons
 from models.evaluate_pairs import Pairs, PairsError, read_pairs
 
 HEAD = "path_a,path_b,same,group"
@@ -56,6 +58,17 @@ def test_two_persons_that_other_lines_join_are_found(tmp_path: Path) -> None:
         written(tmp_path, HEAD, "a.jpg,b.jpg,1,x", "b.jpg,c.jpg,1,x", "a.jpg,c.jpg,0,x", "a.jpg,d.jpg,0,x")
     )
     assert pairs.line[pairs.contradictory].tolist() == [4]
+
+
+def test_comparisons_of_a_group_keep_their_scores_and_persons(tmp_path: Path) -> None:
+    rows = ("a.jpg,b.jpg,1,x", "c.jpg,d.jpg,1,y", "b.jpg,c.jpg,0,x", "a.jpg,e.jpg,0,y")
+    pairs = read_pairs(written(tmp_path, HEAD, *rows))
+    person = {name: int(pairs.person[pairs.pictures.index(f"{name}.jpg")]) for name in "abcde"}
+    x = comparisons(pairs, np.array([0.1, 0.2, 0.3, 0.4]), pairs.group == 0)
+    assert (x.genuine.tolist(), x.impostor.tolist()) == ([0.1], [0.3])
+    assert x.genuine_person.tolist() == [person["a"]]
+    assert x.impostor_persons.tolist() == [[person["b"]], [person["c"]]]
+    assert comparisons(pairs, np.zeros(4), np.ones(4, np.bool_)).persons == 3
 
 
 GENUINE, IMPOSTOR = "a.jpg,b.jpg,1,x", "a.jpg,c.jpg,0,x"

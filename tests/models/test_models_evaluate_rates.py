@@ -95,16 +95,29 @@ def test_without_any_face_everybody_is_refused() -> None:
     assert report["shipped"]["1e-3"]["fmr"] == 0
 
 
-def test_persons_drawn_twice_count_as_if_their_comparisons_stood_there_twice() -> None:
-    group = drawn(2, 300, 5000)
+@pytest.mark.parametrize(("persons", "decimals"), [(30, 2), (2, 9)])
+def test_persons_drawn_twice_count_as_if_their_comparisons_stood_there_twice(persons: int, decimals: int) -> None:
+    scores = drawn(2, 300, 5000, decimals)
+    group = comparisons(scores.genuine, scores.impostor, persons)
+    within_one = np.arange(5000) < 1000 * (persons > 2)  # labels that contradict each other
+    group.impostor_persons[1, within_one] = group.impostor_persons[0, within_one]
     result = resample(group, SHIPPED)
-    for number, times in enumerate(islice(person_draws(30), 25)):
+    for number, times in enumerate(islice(person_draws(persons), 25)):
+        first, second = times[group.impostor_persons]
         genuine = np.repeat(group.genuine, times[group.genuine_person])
-        impostor = np.repeat(group.impostor, times[group.impostor_persons].prod(0))
+        impostor = np.repeat(group.impostor, np.where(within_one, first, first * second))
         for name, nominal in NOMINAL.items():
-            assert result.own_fnmr[name][number] == (genuine < threshold_at(impostor, nominal)).mean()
-            assert result.shipped_fmr[name][number] == (impostor >= SHIPPED[name]).mean()
-            assert result.shipped_fnmr[name][number] == (genuine < SHIPPED[name]).mean()
+            if impostor.size:
+                assert result.own_fnmr[name][number] == (genuine < threshold_at(impostor, nominal)).mean()
+                assert result.shipped_fmr[name][number] == (impostor >= SHIPPED[name]).mean()
+                assert result.shipped_fnmr[name][number] == (genuine < SHIPPED[name]).mean()
+            else:
+                assert np.isnan(result.own_fnmr[name][number])
+
+
+def test_as_many_false_matches_as_allowed_are_allowed_in_a_draw_too() -> None:
+    draws = resample(comparisons([7.5, 7.5], [9.0, 8.0, 7.0] + [0.0] * 1997, persons=2), SHIPPED).own_fnmr["1e-3"]
+    assert set(draws[~np.isnan(draws)]) == {0.0}
 
 
 def test_few_persons_in_many_comparisons_widen_the_bounds_by_person_alone() -> None:

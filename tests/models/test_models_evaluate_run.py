@@ -16,6 +16,7 @@ from PIL import Image
 
 from board.demo.portraits import camera_frame, chip_photo
 from firmware.face.engine import FaceEngine
+from firmware.face.manifest import load_manifest
 from models.build import MANIFEST
 from models.evaluate_pairs import PairsError, read_pairs
 from models.evaluate_scores import embed_pictures, score_pairs
@@ -77,6 +78,13 @@ def test_report_plots_and_progress_of_a_run(portraits: Path, tmp_path: Path) -> 
     assert x["shipped"]["1e-3"]["fnmr"] == pytest.approx(1 / 3) and x["shipped"]["1e-3"]["fmr"] == 0
     assert x["fnmr_at_fmr"]["1e-4"]["fnmr"] == pytest.approx(1 / 3)
     assert set(x["fnmr_at_fmr"]["1e-3"]) >= {"fnmr", "low", "high", "bootstrap_low", "bootstrap_high"}
+    thresholds = load_manifest(MANIFEST).thresholds
+    assert report["model"]["thresholds"] == {
+        "1e-3": thresholds.fmr_1e3,
+        "1e-4": thresholds.fmr_1e4,
+        "used": thresholds.used,
+    }
+    assert [x["shipped"][name]["threshold"] for name in ("1e-3", "1e-4")] == [thresholds.fmr_1e3, thresholds.fmr_1e4]
     assert report["model"]["manifest_sha256"] == hashlib.sha256(MANIFEST.read_bytes()).hexdigest()
     built = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in BUILT.glob("*.tflite")}
     assert report["model"]["files"].items() <= built.items()
@@ -111,6 +119,13 @@ def test_picture_that_cannot_be_read_ends_the_run_with_its_line(
     (folder / name).write_bytes(whole[: len(whole) // 2] if content is None else content)
     pairs = read_pairs(listed(folder, [PAIRS[5], *PAIRS]))
     with pytest.raises(PairsError, match=rf"pairs.csv, line 3: .*{name} cannot .*: replace the picture"):
+        embed_pictures(pairs, MANIFEST, BUILT, print)
+
+
+def test_camera_picture_of_sixteen_bits_is_refused(tmp_path: Path) -> None:
+    Image.new("I;16", (64, 64)).save(tmp_path / "deep.png")
+    pairs = read_pairs(listed(tmp_path, [("deep.png", "deep.png", 1, "x"), ("deep.png", "deep.png", 0, "x")]))
+    with pytest.raises(PairsError, match=r"line 2: .*deep.png has more than 8 bits"):
         embed_pictures(pairs, MANIFEST, BUILT, print)
 
 
