@@ -30,8 +30,8 @@ def draw_plots(folder: Path, groups: Mapping[str, Comparisons], shipped: Mapping
     """Writes det.png and scores.png. `shipped`: the manifest's thresholds by nominal false match rate."""
     font_manager.fontManager.addfont(FONT)
     family = font_manager.FontProperties(fname=FONT).get_name()
-    settings = {"font.family": family, "text.hinting": "none"}  # hinted, the font loses its underscore at many sizes
-    with matplotlib.rc_context(settings):
+    # Hinted, the font loses its underscore at many sizes.
+    with matplotlib.rc_context({"font.family": family, "text.hinting": "none"}):
         _det(groups, shipped).savefig(folder / "det.png", dpi=120)
         _histograms(groups, shipped).savefig(folder / "scores.png", dpi=120)
 
