@@ -1,7 +1,8 @@
 """Builds a TensorFlow Lite graph of the handful of operations that an embedder needs.
 
-Tensors are 1 x height x width x channels, float32; weights are stored as float16 and widened by a DEQUANTIZE
-operation, which halves the file. The same calls give the same bytes.
+Tensors are 1 x height x width x channels, float32, the weights too: as float16 they halve the file, but the
+runtime keeps both in memory, 20 MB more for three embedders, and takes longer to load them (observed). The same
+calls give the same bytes.
 """
 
 from dataclasses import dataclass
@@ -25,7 +26,6 @@ _MAX_POOL_2D = Operator(tflite.BuiltinOperator.MAX_POOL_2D, 1)
 _AVERAGE_POOL_2D = Operator(tflite.BuiltinOperator.AVERAGE_POOL_2D, 1)
 _FULLY_CONNECTED = Operator(tflite.BuiltinOperator.FULLY_CONNECTED, 1)
 _PRELU = Operator(tflite.BuiltinOperator.PRELU, 1)
-_DEQUANTIZE = Operator(tflite.BuiltinOperator.DEQUANTIZE, 3)
 
 
 class Activation(IntEnum):
@@ -82,16 +82,13 @@ class Graph:
         """Cross-correlation with `weights`, outputs x height x width x inputs."""
         shape = (1, *_windows(value.shape, weights.shape, stride, same), weights.shape[0])
         settings = _sliding(stride, same) | _activation(activation) | _UNDILATED
-        inputs = (value, self._weights(weights), self._constant(bias))
+        inputs = (value, self._constant(weights), self._constant(bias))
         return self._step(_CONV_2D, inputs, shape, "Conv2DOptions", settings)
 
     def convolve_depthwise(
         self, value: Tensor, weights: Floats, bias: Floats, stride: int, same: bool, activation: Activation
     ) -> Tensor:
-        """Cross-correlation of each channel with its own plane of `weights`, 1 x height x width x channels.
-
-        They are few, and stay float32: as float16 they were what moved an embedding most (observed).
-        """
+        """Cross-correlation of each channel with its own plane of `weights`, 1 x height x width x channels."""
         shape = (1, *_windows(value.shape, weights.shape, stride, same), value.shape[3])
         settings = _sliding(stride, same) | _activation(activation) | _UNDILATED | {"DepthMultiplier": 1}
         inputs = (value, self._constant(weights), self._constant(bias))
@@ -123,7 +120,7 @@ class Graph:
 
     def fully_connect(self, value: Tensor, weights: Floats, bias: Floats) -> Tensor:
         """Product of `weights`, outputs x inputs, with `value` laid out as one row."""
-        inputs = (value, self._weights(weights), self._constant(bias))
+        inputs = (value, self._constant(weights), self._constant(bias))
         settings = _activation(Activation.NONE)
         return self._step(_FULLY_CONNECTED, inputs, (1, weights.shape[0]), "FullyConnectedOptions", settings)
 
@@ -140,10 +137,6 @@ class Graph:
         settings = _sliding(stride, same=False) | _activation(Activation.NONE)
         settings |= {"FilterWidth": window[1], "FilterHeight": window[0]}
         return self._step(operator, (value,), shape, "Pool2DOptions", settings)
-
-    def _weights(self, values: Floats) -> Tensor:
-        narrow = self._store("weights", values.shape, tflite.TensorType.FLOAT16, values.astype("<f2").tobytes())
-        return self._step(_DEQUANTIZE, (narrow,), values.shape, "DequantizeOptions", {})
 
     def _constant(self, values: Floats) -> Tensor:
         return self._store("constant", values.shape, tflite.TensorType.FLOAT32, values.astype("<f4").tobytes())

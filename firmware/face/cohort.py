@@ -7,9 +7,10 @@ covariances of groups of real faces; none of them is a person.
 """
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +34,28 @@ class Statistics:
     rest: Floats
     """N standard deviations."""
 
-    def deviations(self, generator: np.random.Generator, count: int) -> Floats:
-        """`count` draws with this covariance around zero."""
-        along = generator.standard_normal((count, len(self.factors)), np.float32) @ self.factors
-        drawn: Floats = along + generator.standard_normal((count, self.rest.size), np.float32) * self.rest
-        return drawn
+    def pulled_towards(self, other: "Statistics", weight: float) -> "Statistics":
+        """The same mean, with a covariance of which `weight` is the other's: few faces make a poor covariance."""
+        factors = np.concatenate(
+            [self.factors * np.float32(sqrt(1 - weight)), other.factors * np.float32(sqrt(weight))]
+        )
+        return Statistics(self.mean, factors, np.sqrt((1 - weight) * self.rest**2 + weight * other.rest**2))
+
+
+@dataclass(frozen=True)
+class _Crowd:
+    """Strangers drawn from one group. Each is a row of `places` times `basis`, its parts divided by `lengths`.
+
+    What the group's factors leave of the covariance lies in so many directions that it is next to orthogonal to
+    any face: it makes a stranger longer, and is not drawn.
+    """
+
+    places: Floats
+    """Count x (1 + K): 1, and the draws along the factors."""
+    basis: Floats
+    """(1 + K) x N: the group's mean as seen from the centre, and its factors."""
+    lengths: Floats
+    """Count x number of parts."""
 
 
 class Cohort:
@@ -47,39 +65,47 @@ class Cohort:
         """Draws the strangers. The first group of `rule` gives the centre, and what others are pulled towards."""
         generator = np.random.Generator(np.random.PCG64(rule.seed))
         general = groups[next(iter(rule.draws))]
-        self._rule = rule
         self._centre = general.mean
         self._nearest = rule.nearest
-        drawn = []
-        for name, count in rule.draws.items():
-            group, pull = groups[name], rule.shrinkage[name]
-            own = group.deviations(generator, count) * np.float32(sqrt(1 - pull))
-            if pull:
-                own += general.deviations(generator, count) * np.float32(sqrt(pull))
-            faces = [unit(part) for part in self._parts(group.mean + own)]
-            drawn.append(self.centred(np.concatenate(faces, axis=1)))
-        self._strangers = np.concatenate(drawn)
+        self._shares = np.sqrt(np.array(rule.shares, np.float32))
+        self._ends = np.cumsum(rule.sizes)[:-1]
+        self._crowds = [
+            self._drawn(groups[name].pulled_towards(general, rule.shrinkage[name]), count, generator)
+            for name, count in rule.draws.items()
+        ]
 
     def centred(self, vectors: Floats) -> Floats:
         """Directions as seen from the centre of all faces, each recogniser's part weighted by its share in a
         similarity; rows of length 1."""
-        parts = self._parts(vectors - self._centre)
-        weighted = [unit(part) * np.float32(sqrt(share)) for part, share in zip(parts, self._rule.shares, strict=True)]
-        return np.concatenate(weighted, axis=-1)
+        parts = zip(self._parts(vectors - self._centre), self._shares, strict=True)
+        return np.concatenate([unit(part) * share for part, share in parts], axis=-1)
 
     def nearness(self, centred: Floats) -> Floats:
         """Mean similarity of each row to the strangers most like it."""
-        similarities = np.atleast_2d(centred) @ self._strangers.T
+        similarities = np.concatenate([self._similarities(np.atleast_2d(centred), crowd) for crowd in self._crowds], 1)
         nearest = np.partition(similarities, -self._nearest, axis=1)[:, -self._nearest :]
         mean: Floats = nearest.mean(1)
         return mean
 
-    def _parts(self, vectors: Floats) -> Iterator[Floats]:
+    def _drawn(self, group: Statistics, count: int, generator: np.random.Generator) -> _Crowd:
+        draws = generator.standard_normal((count, len(group.factors)), np.float32)
+        places = np.concatenate([np.ones((count, 1), np.float32), draws], axis=1)
+        basis = np.concatenate([(group.mean - self._centre)[None], group.factors])
+        squares = [
+            ((places @ (part @ part.T)) * places).sum(1) + rest @ rest
+            for part, rest in zip(self._parts(basis), self._parts(group.rest), strict=True)
+        ]
+        return _Crowd(places, basis, np.sqrt(np.stack(squares, axis=1)))
+
+    def _similarities(self, centred: Floats, crowd: _Crowd) -> Floats:
+        parts = zip(self._parts(centred), self._parts(crowd.basis), crowd.lengths.T, self._shares, strict=True)
+        return cast(
+            Floats, sum((face @ basis.T @ crowd.places.T) * (share / length) for face, basis, length, share in parts)
+        )
+
+    def _parts(self, vectors: Floats) -> list[Floats]:
         """What each recogniser gave."""
-        end = 0
-        for size in self._rule.sizes:
-            start, end = end, end + size
-            yield vectors[..., start:end]
+        return np.split(vectors, self._ends, axis=-1)
 
 
 def read_statistics(content: bytes, rule: CohortRule) -> dict[str, Statistics]:

@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -63,12 +64,6 @@ def test_statistics_keep_main_directions_and_every_variance() -> None:
     assert main @ modelled @ main == pytest.approx(main @ covariance @ main, rel=0.1)
 
 
-def test_draws_have_the_covariance_of_the_statistics() -> None:
-    group = Statistics(np.zeros(3, np.float32), np.array([[1, 1, 0]], np.float32), np.array([0, 0.5, 2], np.float32))
-    drawn = group.deviations(np.random.default_rng(1), 20_000)
-    assert np.cov(drawn.T) == pytest.approx(np.array([[1, 1, 0], [1, 1.25, 0], [0, 0, 4]]), abs=0.1)
-
-
 def rule(draws: dict[str, int], sizes: tuple[int, ...] = (8,), shares: tuple[float, ...] = (1.0,)) -> CohortRule:
     return CohortRule(PinnedFile("none", ""), draws, dict.fromkeys(draws, 0.0), 1, 10, sizes, shares)
 
@@ -77,6 +72,35 @@ def round_group(mean: np.ndarray, spread: float) -> Statistics:
     """A group that varies alike in all directions."""
     size = len(mean)
     return Statistics(mean.astype(np.float32), np.zeros((0, size), np.float32), np.full(size, spread, np.float32))
+
+
+def varied_group(generator: np.random.Generator, size: int) -> Statistics:
+    """A group that varies along a few directions, and a little along all."""
+    mean, factors = generator.normal(0, 0.1, size), generator.normal(0, 0.05, (6, size))
+    return Statistics(*(part.astype(np.float32) for part in (mean, factors, generator.uniform(0.02, 0.04, size))))
+
+
+def covariance(group: Statistics) -> np.ndarray:
+    return group.factors.T @ group.factors + np.diag(group.rest**2)
+
+
+def test_nearness_is_that_of_strangers_drawn_number_by_number() -> None:
+    generator = np.random.default_rng(1)
+    groups = {"general": varied_group(generator, 500), "others": varied_group(generator, 500)}
+    described = replace(rule({"general": 20_000, "others": 10_000}, (200, 300), (0.7, 0.3)), nearest=3000)
+    described.shrinkage["others"] = 0.5
+    cohort = Cohort(described, groups)
+    mixed = 0.5 * covariance(groups["others"]) + 0.5 * covariance(groups["general"])
+    strangers = np.concatenate(
+        [
+            generator.multivariate_normal(groups["general"].mean, covariance(groups["general"]), 20_000),
+            generator.multivariate_normal(groups["others"].mean, mixed, 10_000),
+        ]
+    )
+    faces = cohort.centred(strangers[::3000].astype(np.float32))
+    similarities = np.delete(faces @ cohort.centred(strangers.astype(np.float32)).T, np.s_[::3000], axis=1)
+    expected = np.sort(similarities, axis=1)[:, -3000:].mean(1)
+    assert cohort.nearness(faces) == pytest.approx(expected, abs=0.02)
 
 
 def test_score_of_two_lookalikes_in_a_crowd_is_lower_than_in_a_desert() -> None:
