@@ -78,7 +78,7 @@ ELDERLY_WOMAN = Person(
     ((-0.60, 0.44), (-0.64, 0.26), (-0.63, 0.02), (-0.63, -0.18), (-0.56, -0.34), (-0.40, -0.44), (-0.18, -0.50),
      (0.06, -0.57), (0.24, -0.68), (0.34, -0.62), (0.48, -0.48), (0.6, -0.3), (0.63, -0.08), (0.64, 0.28), (0.6, 0.44)),
     cheek=0.99, jaw=1.01, chin=0.95, eye_gap=0.30, eye_width=0.127, eye_height=0.057, brow=0.03, brow_height=0.207,
-    nose_width=1.045, nose_length=0.385, mouth_width=0.267, mouth_height=0.682, lip=0.79, age=0.8, blush=0.4,
+    nose_width=1.138, nose_length=0.349, mouth_width=0.282, mouth_height=0.71, lip=0.79, age=0.8, blush=0.4,
 )  # fmt: skip
 MAN_IN_HIS_FORTIES = Person(
     (226, 180, 144), (40, 36, 40), (52, 72, 104), (186, 116, 102),
