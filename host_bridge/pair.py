@@ -1,6 +1,7 @@
 """`kiosk-bridge pair`: the loop around a pairing, between the port and whoever stands at the terminal."""
 
 import queue
+import signal
 import sys
 import threading
 import time
@@ -34,6 +35,7 @@ class NotPaired(Exception):
 
 def pair(config: Config) -> None:
     """Pair the reader at the configured port. Raises NotPaired, and what the parts raise while starting."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored in what it starts
     if isinstance(sys.stdin, TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")  # a stray byte is a wrong code, and no more
     elif sys.stdin is None:
