@@ -6,7 +6,8 @@ import numpy as np
 
 from firmware.face.geometry import Points, Similarity
 
-_RIGHT_EYE_OUTER, _LEFT_EYE_OUTER = 33, 263
+RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
+"""Corners of the eyes, as the mesh numbers its points."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Square:
 
     def similarity(self, mesh: Points, side: int) -> Similarity:
         """Carries a face with these 468 mesh points onto side x side pixels."""
-        x, y = mesh[_LEFT_EYE_OUTER] - mesh[_RIGHT_EYE_OUTER]
+        x, y = mesh[LEFT_EYE_OUTER] - mesh[RIGHT_EYE_OUTER]
         turn = np.array([[x, -y], [y, x]]) / np.hypot(x, y)
         upright = mesh @ turn
         low, high = upright.min(0), upright.max(0)

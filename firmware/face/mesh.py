@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from firmware.face.align import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from firmware.face.detect import Face
 from firmware.face.geometry import Points, Similarity, warp
 from firmware.tflite import Interpreter
@@ -11,7 +12,6 @@ SIDE = 192
 """Pixels; the input is square."""
 _MARGIN = 1.5
 """The square looked at, in sizes of the face's box."""
-_RIGHT_EYE_OUTER, _LEFT_EYE_OUTER = 33, 263
 _PASSES = 2
 """The second pass looks at the square that the first one found, which steadies the points."""
 _MIN_PRESENCE = 0.5
@@ -34,7 +34,7 @@ class Mesher:
                 return None
             low, high = points.min(0), points.max(0)
             centre, size = (low + high) / 2, float((high - low).max())
-            eyes = points[[_RIGHT_EYE_OUTER, _LEFT_EYE_OUTER]]
+            eyes = points[[RIGHT_EYE_OUTER, LEFT_EYE_OUTER]]
         return points
 
     def _look(self, picture: Image.Image, centre: Points, size: float, eyes: Points) -> Points | None:

@@ -24,7 +24,7 @@ class Outbox:
         self.works = True
         """Whether a record could be kept, as far as is known: it is found by writing, which must succeed and leave room
         for a record."""
-        self._erase: int | None = None  # number of the record that was accepted
+        self._accepted: Record | None = None  # still to be erased
         self._aged_at: int | None = None
         self._age_at = 0
         self.retry_at: int | None = None
@@ -34,11 +34,10 @@ class Outbox:
 
     def next(self, now: int) -> Record | None:
         """The oldest record, or None: there is none, or it cannot be read before `retry_at`."""
+        if self._accepted is not None and not self.erase(self._accepted, now):
+            return None
+        self._accepted = None
         try:
-            if self._erase is not None:
-                self._journal.delivered(self._erase)
-                self._erase = None
-                self._written(now)
             record = self._journal.oldest()
         except (JournalUnavailable, JournalDamaged) as error:
             self.failed(error, now)
@@ -49,10 +48,11 @@ class Outbox:
 
     def delivered(self, record: Record) -> None:
         """This one was accepted: it is erased before the next one is given, as often as that takes."""
-        self._erase = record.counter
+        self._accepted = record
 
     def erase(self, record: Record, now: int) -> bool:
-        """Erase this one, which was refused. False: not yet, to be tried again at `retry_at`."""
+        """Erase this one, on which the terminal has said its last word. False: not yet, to be tried again at
+        `retry_at`."""
         try:
             self._journal.delivered(record.counter)
         except (JournalUnavailable, JournalDamaged) as error:
