@@ -10,6 +10,9 @@ from firmware.wire.frame import Frame
 RECOVERED_MS = 2_000
 """Once the line is sound, both ends are connected and say something new within so much time."""
 
+ECHOED = 500
+"""So many pieces on their way are not echoed once more: no line holds what echoes of echoes come to."""
+
 places = st.integers(0, 999)
 lanes = st.booleans()
 
@@ -77,8 +80,9 @@ class ChannelMachine(RuleBasedStateMachine):
 
     @rule(host=lanes, lost=st.booleans())
     def the_line_echoes_and_may_lose_what_it_echoes(self, host: bool, lost: bool) -> None:
-        lane = self.lane(host)
-        self.lane(not host).extend(lane)
+        lane, other = self.lane(host), self.lane(not host)
+        if len(lane) + len(other) <= ECHOED:
+            other.extend(lane)
         if lost:
             lane.clear()
 
