@@ -118,7 +118,7 @@ async def set_stage(
         cable = await stack.enter_async_context(Cable(out / "cable"))
         await dock.open(out / "dock.sock")
         stack.push_async_callback(dock.close)
-        say("受付の橋と端末 / bridge and reader")
+        say("受付ソフトとリーダー / bridge and reader")
         bridge = Program("bridge", ["host_bridge", "run", "--config", str(folders.bridge / "bridge.toml")], out, {})
         line = ["firmware", "run", "--profile", "sim", "--state", str(folders.reader), "--port", str(cable.reader)]
         line += ["--dock", str(out / "dock.sock"), "--models", str(plan.models)]
