@@ -24,7 +24,7 @@ class Embedding:
 
 
 class Embedder:
-    """Runs the recognisers on a face and on its mirror image; the mean of both is steadier than either."""
+    """Runs the recognisers on a face."""
 
     def __init__(self, recognisers: Sequence[tuple[Recogniser, Interpreter]]) -> None:
         self._recognisers = recognisers
@@ -37,7 +37,10 @@ class Embedder:
 
 def _part(recogniser: Recogniser, interpreter: Interpreter, picture: Image.Image, mesh: Points) -> Floats:
     face = warp(picture, recogniser.alignment.similarity(mesh, recogniser.side), recogniser.side)
-    return unit(_run(recogniser, interpreter, face) + _run(recogniser, interpreter, ImageOps.mirror(face)))
+    vector = _run(recogniser, interpreter, face)
+    if not recogniser.mirror:
+        return vector
+    return unit(vector + _run(recogniser, interpreter, ImageOps.mirror(face)))
 
 
 def _run(recogniser: Recogniser, interpreter: Interpreter, face: Image.Image) -> Floats:
@@ -46,7 +49,8 @@ def _run(recogniser: Recogniser, interpreter: Interpreter, face: Image.Image) ->
         pixels = pixels[..., ::-1]
     scaled = (pixels - recogniser.subtract) / recogniser.divide
     (vector,) = interpreter.run(scaled[None].astype(np.float32, copy=False)).values()
-    return unit(vector.reshape(-1))
+    numbers = vector.reshape(-1)
+    return unit(np.sqrt(np.maximum(numbers, 0)) if recogniser.root else numbers)
 
 
 def unit(vectors: Floats) -> Floats:
