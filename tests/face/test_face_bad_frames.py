@@ -128,15 +128,20 @@ def test_crowd_is_many_faces(engine: FaceEngine, faces: Faces) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    left=st.integers(0, 240), top=st.integers(0, 200), part=st.integers(100, 480), width=st.integers(1, 900),
+    x=st.integers(-150, 150), y=st.integers(-150, 150), part=st.integers(20, 300), width=st.integers(1, 900),
     height=st.integers(1, 900), angle=st.integers(-60, 60), gain=st.floats(0.05, 4),
 )  # fmt: skip
 def test_any_part_of_a_picture_turned_stretched_and_lit_gets_a_word_and_a_sighted_face_an_embedding(
-    engine: FaceEngine, frame: Frame, left: int, top: int, part: int, width: int, height: int, angle: int, gain: float
+    engine: FaceEngine, frame: Frame, x: int, y: int, part: int, width: int, height: int, angle: int, gain: float
 ) -> None:
-    picture = Image.fromarray((frame * gain).clip(0, 255).astype(np.uint8)).rotate(angle)
-    spoilt = np.asarray(picture.crop((left, top, left + part, top + part)).resize((width, height)))
+    lit = Image.fromarray((frame * gain).clip(0, 255).astype(np.uint8)).rotate(angle)
+    spoilt = np.asarray(lit.resize((width, height), box=around(320 + x, 240 + y, part)))
     sighting = engine.look(spoilt)
     assert (sighting.guidance in (Guidance.NO_FACE, Guidance.TOO_DARK)) or sighting.mesh is not None
     if sighting.mesh is not None:
         assert np.isfinite(engine.live(spoilt, sighting).vector).all()
+
+
+def around(x: int, y: int, part: int) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what lies within `part` pixels, and in the picture of 640 x 480."""
+    return max(0, x - part), max(0, y - part), min(640, x + part), min(480, y + part)
