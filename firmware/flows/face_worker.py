@@ -41,7 +41,7 @@ NO_CAMERA = "camera_gone"
 
 
 class FaceUnavailable(Exception):
-    """The worker ended, or its camera or models cannot be used. `reason` is for the event log."""
+    """The worker ended or hangs, or its camera or models cannot be used. `reason` is for the event log."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
