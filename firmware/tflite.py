@@ -37,7 +37,9 @@ class Interpreter:
             raise ModelRefused(f"{len(inputs)} inputs, one expected")
         self._input = int(inputs[0]["index"])
         self.input_shape: tuple[int, ...] = tuple(int(size) for size in inputs[0]["shape"])
-        self._outputs = {str(o["name"]): int(o["index"]) for o in self._interpreter.get_output_details()}
+        outputs = self._interpreter.get_output_details()
+        self.output_shapes = [tuple(int(size) for size in output["shape"]) for output in outputs]
+        self._outputs = {str(output["name"]): int(output["index"]) for output in outputs}
 
     def run(self, value: Floats) -> dict[str, Floats]:
         """Results by their names in the file, as copies. `value` has `input_shape`."""

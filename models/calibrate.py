@@ -1,121 +1,96 @@
-"""Makes the cohort's statistics and the thresholds from pictures, for whatever recogniser the manifest names.
+"""Makes the cohort's statistics and the thresholds from pictures, for whatever recognisers the manifest names.
 
-The committed statistics are of all pictures. The scores that set the thresholds are not: for each pair, the
-cohort is drawn from statistics without the pictures of either person (and of the persons that share their
-fold), because a cohort that knew them would make the thresholds too strict.
+The statistics that it writes are of everyone. The thresholds come of scores against strangers that know neither
+person of a pair (`models/crossfit.py`).
 """
 
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations_with_replacement, groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from firmware.face.cohort import PARTS, Cohort, Statistics
-from firmware.face.decide import scores
-from firmware.face.embed import Embedding
-from firmware.face.manifest import CohortRule, load_manifest
-from firmware.face.photo import PhotoError
+from firmware.face.cohort import PARTS, Statistics
+from firmware.face.manifest import load_manifest
 from firmware.face.vision import FaceVision
 from firmware.tflite import Floats
+from models.crossfit import Members, crossfit_scores, statistics
+from models.evaluate_pairs import Pairs, read_pairs
+from models.evaluate_scores import PictureError, embed_pictures
 from models.figures import Rate, false_matches, false_non_matches, threshold_at
-from models.pictures import EAST_ASIAN, Group, cohort_paths, person, read_groups
 
-_FOLDS = 10
-FACTORS = 64
-"""Directions kept of a group's covariance; of the rest only how much there is, number by number."""
+_SUFFIXES = {".jp2", ".jpg", ".jpeg", ".png"}
+_RATES = {"threshold_fmr_1e3": 1e-3, "threshold_fmr_1e4": 1e-4}
+_FEW = 10
+"""False matches that should stand behind a threshold, at least."""
 
 
 class CalibrationError(Exception):
-    """There is nothing to calibrate with."""
+    """Calibration cannot go on; the text says what to do."""
 
 
 @dataclass(frozen=True)
-class Scored:
-    """Scores of one group of people."""
+class Plan:
+    """What the manifest says of groups."""
 
-    name: str
-    genuine: Floats
-    impostor: Floats
+    cohort: Mapping[str, tuple[str, ...]]
+    """Groups of the cohort: groups of the pairs whose pictures they are made from. The first is made from others."""
+    strangers: tuple[str, ...]
+    """Groups of the pairs whose impostors set the thresholds."""
 
 
-def calibrate(models_dir: Path, manifest: Path, pictures: Path, report: Callable[[str], None]) -> None:
-    """Rewrites the statistics beside `manifest` and the thresholds in it. Raises CalibrationError, ModelError."""
+def calibrate(pairs_file: Path, cohort: Path, models_dir: Path, manifest: Path, report: Callable[[str], None]) -> None:
+    """Rewrites the statistics beside `manifest` and the thresholds in it.
+
+    `pairs_file`: list of pairs as for evaluation. `cohort`: folder of pictures of other people, the more the better.
+    Raises CalibrationError, PairsError, ModelError, OSError.
+    """
     described = load_manifest(manifest)
-    vision = FaceVision(described, models_dir)
-    vectors: dict[str, Floats] = {}
-    for name, paths in _folders(pictures).items():
-        found = embed_paths(vision, pictures, paths)
-        report(f"{name}: a face in {len(found)} of {len(paths)} pictures")
-        vectors |= {path: embedding.vector for path, embedding in found.items()}
-    groups = [_seen(group, vectors) for group in read_groups(pictures)]
-    members = {name: [path for path in paths if path in vectors] for name, paths in cohort_paths(pictures).items()}
-    if not groups or not all(members.values()):
-        raise CalibrationError(f"{pictures} lacks pictures of a group")
-    scored = crossfit(groups, vectors, members, described.cohort)
-    strangers = np.concatenate([group.impostor for group in scored if group.name in EAST_ASIAN])
-    thresholds = {
-        "threshold_fmr_1e3": threshold_at(strangers, 1e-3),
-        "threshold_fmr_1e4": threshold_at(strangers, 1e-4),
-    }
-    content = _packed({name: group_statistics(paths, vectors) for name, paths in members.items()})
-    (manifest.parent / described.cohort.file.name).write_bytes(content)
+    FaceVision(described, models_dir)  # a model that is missing or not as described ends it here, before all work
+    plan, pairs = read_plan(manifest), read_pairs(pairs_file)
+    named = {name for names in (*plan.cohort.values(), plan.strangers) for name in names}
+    if lacking := named - set(pairs.groups):
+        raise CalibrationError(
+            f"{pairs_file} has no group {', '.join(sorted(lacking))}: add it, or change `pairs` of the cohort's groups "
+            f"and `strangers` of the decision in {manifest.name}"
+        )
+    others = _pictures_in(cohort, pairs)
+    vectors = _embedded(pairs, others, manifest, models_dir, report)
+    members = _members(plan, pairs, others, vectors)
+    for name, group in members.items():
+        report(f"{name}: {len(group.persons)} pictures of {np.unique(group.persons).size} persons")
+    try:
+        content = _packed({name: statistics(group) for name, group in members.items()})
+        scores = crossfit_scores(pairs, vectors, members, described.cohort)
+    except ValueError as error:
+        raise CalibrationError(f"a group of the cohort has {error}: add pictures of more people") from error
+    thresholds = _thresholds(pairs, scores, plan, report)
     settings = {"[cohort]": {"sha256": f'"{hashlib.sha256(content).hexdigest()}"'}}
     settings["[decision]"] = {name: f"{value:.4f}" for name, value in thresholds.items()}
-    manifest.write_text(with_settings(manifest.read_text("utf-8"), settings), "utf-8")
-    for line in table(scored, thresholds.values()):
+    _replace(manifest.parent / described.cohort.file.name, content)
+    _replace(manifest, with_settings(manifest.read_text("utf-8"), settings).encode())
+    for line in table(pairs, scores, thresholds):
         report(line)
 
 
-def embed_paths(vision: FaceVision, folder: Path, paths: Iterable[str]) -> dict[str, Embedding]:
-    """Embeddings of pictures in `folder` by path; a picture without a face is left out."""
-    return {path: found for path in paths if (found := _embed(vision, folder / path))}
-
-
-def crossfit(
-    groups: Iterable[Group], vectors: Mapping[str, Floats], members: Mapping[str, list[str]], rule: CohortRule
-) -> list[Scored]:
-    """Scores of all pairs, each against a cohort that knows neither person."""
-    groups = list(groups)
-    folds = _folds(vectors)
-    general = group_statistics(members["general"], vectors)
-    matrices = {group.name: np.zeros(group.genuine.shape, np.float32) for group in groups}
-    for left, right in combinations_with_replacement(range(_FOLDS), 2):
-        others = {
-            name: group_statistics([path for path in paths if folds[person(path)] not in (left, right)], vectors)
-            for name, paths in members.items()
-            if name != "general"
-        }
-        cohort = Cohort(rule, {"general": general} | others)
-        for group in groups:
-            references, lives = (_stack(paths, vectors) for paths in (group.references, group.lives))
-            for one, other in {(left, right), (right, left)}:
-                rows, columns = _members_of(one, group.references, folds), _members_of(other, group.lives, folds)
-                matrices[group.name][np.ix_(rows, columns)] = scores(cohort, references[rows], lives[columns])
-    return [
-        Scored(group.name, matrices[group.name][group.genuine], matrices[group.name][group.impostor])
-        for group in groups
-    ]
-
-
-def group_statistics(paths: Iterable[str], vectors: Mapping[str, Floats]) -> Statistics:
-    """Mean and covariance in which every person counts the same, however many pictures there are."""
-    paths = list(paths)
-    _, inverse, counts = np.unique([person(path) for path in paths], return_inverse=True, return_counts=True)
-    weights = 1 / (counts[inverse] * counts.size)
-    stacked = _stack(paths, vectors).astype(np.float64)
-    mean = weights @ stacked
-    scale = np.sqrt(weights / (1 - float((weights**2).sum())))
-    _, extents, directions = np.linalg.svd((stacked - mean) * scale[:, None], full_matrices=False)
-    factors = extents[:, None] * directions
-    rest = np.sqrt((factors[FACTORS:] ** 2).sum(0))
-    return Statistics(*(part.astype(np.float32) for part in (mean, factors[:FACTORS], rest)))
+def read_plan(manifest: Path) -> Plan:
+    """What calibration alone wants to know of the manifest. Raises CalibrationError."""
+    table = tomllib.loads(manifest.read_text("utf-8"))
+    first, *further = table["cohort"]["groups"]
+    try:
+        groups = {group["name"]: tuple(group["pairs"]) for group in further}
+        return Plan({first["name"]: (), **groups}, tuple(table["decision"]["strangers"]))
+    except KeyError as error:
+        raise CalibrationError(
+            f"{manifest} does not say {error}: groups of the cohort but for the first name the groups of `pairs` they "
+            "are made from, [decision] names those whose impostors set the thresholds (`strangers`)"
+        ) from error
 
 
 def with_settings(text: str, settings: Mapping[str, Mapping[str, str]]) -> str:
@@ -131,18 +106,17 @@ def with_settings(text: str, settings: Mapping[str, Mapping[str, str]]) -> str:
     return text
 
 
-def table(scored: Iterable[Scored], thresholds: Iterable[float]) -> Iterable[str]:
-    """Rows of Markdown: error rates by group at each threshold, with 95 % bounds."""
-    thresholds = list(thresholds)
+def table(pairs: Pairs, scores: NDArray[np.float64], thresholds: Mapping[str, float]) -> Iterator[str]:
+    """Rows of Markdown: error rates by group at each threshold, with 95 % bounds by Clopper and Pearson."""
     yield "| group | threshold | genuine | FNMR % (95 %) | impostor | FMR per 1,000 (95 %) |"
     yield "|---|---|---|---|---|---|"
-    for group in scored:
-        for threshold in thresholds:
-            missed = false_non_matches(group.genuine, threshold)
-            taken = false_matches(group.impostor, threshold)
+    for number, name in enumerate(pairs.groups):
+        genuine, impostor = (scores[(pairs.group == number) & (pairs.same == same)] for same in (True, False))
+        for threshold in thresholds.values():
+            missed, taken = false_non_matches(genuine, threshold), false_matches(impostor, threshold)
             yield (
-                f"| {group.name} | {threshold:.4f} | {missed.trials} | {_with_bounds(missed, 100)} "
-                f"| {taken.trials} | {_with_bounds(taken, 1000)} |"
+                f"| {name} | {threshold:.4f} | {missed.trials:,} | {_with_bounds(missed, 100)} "
+                f"| {taken.trials:,} | {_with_bounds(taken, 1000)} |"
             )
 
 
@@ -151,47 +125,79 @@ def _with_bounds(rate: Rate, unit: int) -> str:
     return f"{rate.value * unit:.2f} ({low * unit:.2f}-{high * unit:.2f})"
 
 
-def _embed(vision: FaceVision, path: Path) -> Embedding | None:
-    if path.suffix == ".jp2":
-        try:
-            return vision.reference(path.read_bytes())
-        except PhotoError:
-            return None
-    with Image.open(path) as picture:
-        frame = np.asarray(picture.convert("RGB"))
-    sighting = vision.look(frame)
-    return None if sighting.mesh is None else vision.live(frame, sighting)
+def _pictures_in(cohort: Path, pairs: Pairs) -> list[Path]:
+    """All pictures in and below the folder that are not among the pairs."""
+    listed = {pairs.path(picture).resolve() for picture in range(len(pairs.pictures))}
+    found = sorted(path for path in cohort.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    if not found:
+        raise CalibrationError(
+            f"no {', '.join(sorted(_SUFFIXES))} in {cohort}: name a folder of pictures of people who are in no pair"
+        )
+    return [path for path in found if path.resolve() not in listed]
 
 
-def _folders(pictures: Path) -> dict[str, list[str]]:
-    """The pictures in use, as paths within the folder, by the folder they lie in."""
-    used = {path for group in read_groups(pictures) for path in (*group.references, *group.lives)}
-    used.update(path for paths in cohort_paths(pictures).values() for path in paths)
-    return {name: list(paths) for name, paths in groupby(sorted(used), lambda path: path.split("/")[0])}
+def _embedded(
+    pairs: Pairs, others: list[Path], manifest: Path, models_dir: Path, report: Callable[[str], None]
+) -> dict[int, Floats]:
+    """Vectors of the pictures of the pairs by their number, and of the others, counted on from there."""
+    paths = [*(pairs.path(picture) for picture in range(len(pairs.pictures))), *others]
+    try:
+        vectors = embed_pictures(paths, manifest, models_dir, report)
+    except PictureError as error:
+        raise CalibrationError(f"{paths[error.picture]} {error.reason}: replace or remove it") from error
+    if without := [path for number, path in enumerate(paths) if number not in vectors]:
+        report(f"no face found in {len(without)} of {len(paths)} pictures, such as {without[0]}")
+    return vectors
 
 
-def _seen(group: Group, vectors: Mapping[str, Floats]) -> Group:
-    references = tuple(path for path in group.references if path in vectors)
-    return Group(group.name, references, tuple(path for path in group.lives if path in vectors))
+def _members(plan: Plan, pairs: Pairs, others: list[Path], vectors: Mapping[int, Floats]) -> dict[str, Members]:
+    """Of the pairs, the pictures on the camera's side count; the others' persons are told by file names."""
+    names: dict[tuple[Path, str], int] = {}
+    first = int(pairs.person.max()) + 1
+    persons = [first + names.setdefault((path.parent, path.stem.rpartition("_")[0] or path.stem), len(names))
+               for path in others]  # fmt: skip
+    person = np.concatenate([pairs.person, np.array(persons, np.intp)])
+    members = {}
+    for group, sources in plan.cohort.items():
+        if sources:
+            chosen = np.unique(pairs.right[np.isin(pairs.group, [pairs.groups.index(name) for name in sources])])
+        else:
+            chosen = np.arange(len(pairs.pictures), person.size)
+        seen = [int(picture) for picture in chosen if int(picture) in vectors]
+        if not seen:
+            raise CalibrationError(f"no face in any picture of the cohort's group {group}: give other pictures")
+        members[group] = Members(np.stack([vectors[picture] for picture in seen]), person[seen])
+    return members
 
 
-def _folds(paths: Iterable[str]) -> dict[str, int]:
-    return {name: number % _FOLDS for number, name in enumerate(sorted({person(path) for path in paths}))}
-
-
-def _members_of(fold: int, paths: Iterable[str], folds: Mapping[str, int]) -> NDArray[np.intp]:
-    """Positions in `paths` of the fold's persons."""
-    return np.flatnonzero([folds[person(path)] == fold for path in paths])
-
-
-def _stack(paths: Iterable[str], vectors: Mapping[str, Floats]) -> Floats:
-    return np.stack([vectors[path] for path in paths])
+def _thresholds(
+    pairs: Pairs, scores: NDArray[np.float64], plan: Plan, report: Callable[[str], None]
+) -> dict[str, float]:
+    chosen = np.isin(pairs.group, [pairs.groups.index(name) for name in plan.strangers]) & ~pairs.same
+    impostors = scores[chosen]
+    if np.isneginf(impostors).all():
+        raise CalibrationError(f"no face in the impostor pairs of {', '.join(plan.strangers)}: give other pictures")
+    report(f"thresholds are set on {impostors.size:,} impostor pairs of {', '.join(plan.strangers)}")
+    for name, rate in _RATES.items():
+        if impostors.size * rate < _FEW:
+            report(
+                f"warning: {name} hangs on the {int(impostors.size * rate)} highest of them, at least {_FEW} should "
+                f"stand behind it: {_FEW / rate:,.0f} impostor pairs make it sure"
+            )
+    return {name: threshold_at(impostors, rate) for name, rate in _RATES.items()}
 
 
 def _packed(groups: Mapping[str, Statistics]) -> bytes:
-    arrays = {
+    arrays: dict[str, Any] = {
         f"{name}_{part}": getattr(group, part).astype(np.float16) for name, group in groups.items() for part in PARTS
     }
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     return file.getvalue()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Whole or not at all."""
+    unfinished = path.with_name(f"{path.name}.part")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)

@@ -1,6 +1,7 @@
 """From pictures to embeddings: the card's photo and what the camera sees."""
 
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from firmware.face.detect import SIDE as DETECTOR_SIDE
 from firmware.face.detect import Detector, Face
 from firmware.face.embed import Embedder, Embedding
 from firmware.face.geometry import Points
-from firmware.face.manifest import Manifest, ModelError, PinnedFile
+from firmware.face.manifest import Manifest, ModelError, PinnedFile, Recogniser
 from firmware.face.mesh import SIDE as MESH_SIDE
 from firmware.face.mesh import Mesher
 from firmware.face.photo import PhotoError, open_photo
@@ -47,10 +48,7 @@ class FaceVision:
         self._detector = Detector(_interpreter(manifest.detector, models_dir, DETECTOR_SIDE))
         self._mesher = Mesher(_interpreter(manifest.mesh, models_dir, MESH_SIDE))
         self._embedder = Embedder(
-            [
-                (recogniser, _interpreter(recogniser.file, models_dir, recogniser.side))
-                for recogniser in manifest.recognisers
-            ]
+            [(recogniser, _recogniser(recogniser, models_dir)) for recogniser in manifest.recognisers]
         )
 
     def reference(self, jp2: bytes) -> Embedding:
@@ -95,11 +93,20 @@ def _picture(frame: Frame) -> Image.Image:
     return Image.fromarray(pixels)
 
 
+def _recogniser(recogniser: Recogniser, folder: Path) -> Interpreter:
+    interpreter = _interpreter(recogniser.file, folder, recogniser.side)
+    if (sizes := [prod(shape) for shape in interpreter.output_shapes]) != [recogniser.size]:
+        given = " and ".join(str(size) for size in sizes)
+        raise ModelError(recogniser.file.name, f"gives {given} numbers, the manifest says output = {recogniser.size}")
+    return interpreter
+
+
 def _interpreter(file: PinnedFile, folder: Path, side: int) -> Interpreter:
     try:
         interpreter = Interpreter(file.read(folder))
     except ModelRefused as error:
         raise ModelError(file.name, str(error)) from error
     if interpreter.input_shape != (1, side, side, 3):
-        raise ModelError(file.name, f"takes pictures of another size than {side} x {side}")
+        shape = " x ".join(str(size) for size in interpreter.input_shape)
+        raise ModelError(file.name, f"takes {shape}, where 1 x {side} x {side} x 3 is expected (input in the manifest)")
     return interpreter

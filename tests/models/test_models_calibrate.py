@@ -3,7 +3,6 @@
 import os
 import tomllib
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,14 @@ import pytest
 
 from firmware.face.cohort import Cohort, Statistics
 from firmware.face.decide import scores
-from firmware.face.engine import FaceEngine
+from firmware.face.engine import Embedding, FaceEngine
 from firmware.face.manifest import CohortRule, PinnedFile, load_manifest
 from models.build import MANIFEST
-from models.calibrate import FACTORS, CalibrationError, embed_paths, group_statistics, with_settings
+from models.calibrate import CalibrationError, with_settings
+from models.crossfit import FACTORS, Members, statistics
+from models.evaluate_pairs import read_pairs
+from models.evaluate_scores import embed_pictures
 from models.figures import Rate, false_matches, false_non_matches, threshold_at
-from models.pictures import person, read_groups
 
 BUILT = Path(__file__).parents[2] / "build/models"
 
@@ -46,16 +47,20 @@ def test_score_at_the_threshold_is_a_match() -> None:
 
 
 def test_every_person_counts_the_same_in_the_statistics() -> None:
-    vectors = {"a_1.jpg": [1, 0], "a_2.jpg": [1, 0], "a_3.jpg": [1, 0], "b_1.jpg": [0, 1]}
-    group = group_statistics(vectors, {path: np.array(vector, np.float32) for path, vector in vectors.items()})
+    faces = np.array([[1, 0], [1, 0], [1, 0], [0, 1]], np.float32)
+    group = statistics(Members(faces, np.array([7, 7, 7, 9])))
     assert group.mean == pytest.approx([0.5, 0.5])
+
+
+def test_group_of_one_person_has_no_statistics() -> None:
+    with pytest.raises(ValueError, match="fewer than two persons"):
+        statistics(Members(np.eye(2, dtype=np.float32), np.array([1, 1])))
 
 
 def test_statistics_keep_main_directions_and_every_variance() -> None:
     size, faces = FACTORS + 40, 300
     drawn = np.random.default_rng(1).standard_normal((faces, size)) * np.linspace(3, 1, size)
-    vectors = {f"p{number}_1.jpg": drawn[number].astype(np.float32) for number in range(faces)}
-    group = group_statistics(vectors, vectors)
+    group = statistics(Members(drawn.astype(np.float32), np.arange(faces)))
     covariance = np.cov(drawn.T)
     assert group.factors.shape == (FACTORS, size)
     modelled = group.factors.T @ group.factors + np.diag(group.rest**2)
@@ -145,35 +150,22 @@ def test_manifest_decides_by_the_threshold_it_names() -> None:
     assert thresholds.fmr_1e3 < thresholds.fmr_1e4
 
 
-@pytest.mark.parametrize(
-    ("path", "who"),
-    [
-        ("chip/A_B_0003.jp2", "A_B"),
-        ("chip/london_003.jp2", "london003"),
-        ("london/003_smile.jpg", "london003"),
-        ("chip/nuaa_0010_0.jp2", "nuaa0010"),
-        ("nuaa_live/0010_00_00_01_9.jpg", "nuaa0010"),
-    ],
-)
-def test_persons_are_told_by_file_names(path: str, who: str) -> None:
-    assert person(path) == who
-
-
 @pytest.mark.skipif("READER_FACE_DATA" not in os.environ, reason="READER_FACE_DATA names no evaluation pictures")
 @pytest.mark.parametrize("name", ["lfw", "lfw_ea", "london"])
 def test_shipped_threshold_tells_people_apart_on_real_pictures(name: str) -> None:
     folder = Path(os.environ["READER_FACE_DATA"])
     engine = FaceEngine.load(BUILT, MANIFEST)
-    (group,) = (group for group in read_groups(folder) if group.name == name)
-    mates = [(a, b) for a, b in zip(*group.genuine.nonzero(), strict=True)]
-    chosen = list(islice(mates, 0, None, max(1, len(mates) // 30)))
-    references = [group.references[a] for a, _ in chosen]
-    lives = [group.lives[b] for _, b in chosen]
-    vectors = embed_paths(engine, folder, {*references, *lives})
-    same = [engine.decide(vectors[a], [vectors[b]]).match for a, b in zip(references, lives, strict=True)]
-    others = [
-        engine.decide(vectors[a], [vectors[b]]).match for a in references for b in lives if person(a) != person(b)
-    ]
+    listed = read_pairs(folder / "pairs.csv")
+    mates = np.flatnonzero((listed.group == listed.groups.index(name)) & listed.same)
+    chosen = mates[:: max(1, mates.size // 30)]
+    paths = sorted({listed.path(picture) for side in (listed.left, listed.right) for picture in side[chosen]})
+    vectors = embed_pictures(paths, MANIFEST, BUILT, print)
+    cards, seen = (
+        [(listed.person[picture], Embedding(vectors[paths.index(listed.path(picture))])) for picture in side[chosen]]
+        for side in (listed.left, listed.right)
+    )
+    same = [engine.decide(card, [live]).match for (_, card), (_, live) in zip(cards, seen, strict=True)]
+    others = [engine.decide(card, [live]).match for who, card in cards for whom, live in seen if who != whom]
     assert len(others) > 300
     assert np.mean(same) > 0.75
     assert np.mean(others) < 0.01
