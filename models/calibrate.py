@@ -120,7 +120,7 @@ def with_settings(text: str, settings: Mapping[str, Mapping[str, str]]) -> str:
     """A TOML text with single values replaced, by section and key; everything else stays as it is."""
     for section, values in settings.items():
         for key, value in values.items():
-            pattern = rf"^(\[{section}\]\n(?:(?!\[).*\n)*?{key} = )[^\s#]+"
+            pattern = rf'^(\[{section}\].*\n(?:(?!\[).*\n)*?{key} = )("[^"\n]*"|[^\s#]+)'
             text, count = re.subn(pattern, rf"\g<1>{value}", text, count=1, flags=re.MULTILINE)
             if not count:
                 raise CalibrationError(f"no {key} in [{section}] of the manifest: write it there, on a line of its own")
