@@ -44,6 +44,13 @@ def read_folder(path: Path, pairs: Pairs) -> Folder:
     return Folder(np.array([(known | place)[file] for file in files]), others, np.array(persons, np.intp))
 
 
+def namesakes(folder: Folder, pairs: Pairs) -> list[str]:
+    """Names by which files of both begin, though nothing says that the people are the same."""
+    unknown = folder.persons > pairs.person.max()
+    names = {_person(file).name for file, apart in zip(folder.others, unknown, strict=True) if apart}
+    return sorted(names & {_person(Path(picture)).name for picture in pairs.pictures})
+
+
 def embed_others(
     folder: Folder, pairs: Pairs, manifest: Path, models_dir: Path, report: Callable[[str], None]
 ) -> dict[int, Floats]:

@@ -8,7 +8,7 @@ import pytest
 
 from firmware.face.manifest import CohortRule, PinnedFile
 from models.calibrate import Plan, check_number, read_plan
-from models.calibrate_cohort import members_of, read_folder
+from models.calibrate_cohort import members_of, namesakes, read_folder
 from models.crossfit import CalibrationError, Members, crossfit_scores
 from models.evaluate_pairs import Pairs, read_pairs
 
@@ -77,6 +77,13 @@ def test_persons_of_a_folder_are_told_by_its_file_names_unless_the_list_knows_th
     assert ann == pairs.person[0]
     assert bo == again and len({ann, bo, cy, elsewhere, *pairs.person.tolist()}) == 2 + 3
     assert folder.pictures.tolist() == [0, 3, 4, 5, 6, 7]
+
+
+def test_person_who_may_be_in_both_by_the_names_is_told(tmp_path: Path) -> None:
+    pairs = listed(tmp_path, ["Ann_1.png,Bo_1.png,0,x", "Ann_1.png,Ann_2.png,1,x", "people/Di_1.png,Ann_2.png,0,x"])
+    for name in ("Bo_2.png", "Cy_1.png", "Di_2.png"):
+        (tmp_path / "people" / name).touch()
+    assert namesakes(read_folder(tmp_path / "people", pairs), pairs) == ["Bo"]
 
 
 def test_empty_folder_is_refused(tmp_path: Path) -> None:
