@@ -97,8 +97,9 @@ WOMAN_IN_HER_FORTIES = Person(
      (0.5, 1.18)),
     ((-0.44, 1.04), (-0.56, 0.72), (-0.63, 0.30), (-0.64, 0.0), (-0.62, -0.24), (-0.52, -0.48), (-0.34, -0.66),
      (-0.16, -0.80), (0.06, -0.64), (0.3, -0.52), (0.5, -0.38), (0.62, -0.16), (0.63, 0.3), (0.56, 0.72), (0.44, 1.04)),
-    cheek=0.97, jaw=0.90, chin=1.0, eye_gap=0.321, eye_width=0.164, eye_height=0.061, brow=0.041, brow_height=0.255,
-    nose_width=0.75, nose_length=0.44, mouth_width=0.225, mouth_height=0.673, lip=0.89, age=0.1, blush=0.4,
+    cheek=1.05, jaw=0.874, chin=0.92, eye_gap=0.338, eye_width=0.187, eye_height=0.064, brow=0.039,
+    brow_height=0.271, nose_width=0.742, nose_length=0.455, mouth_width=0.23, mouth_height=0.69, lip=0.95,
+    age=0.1, blush=0.4,
 )  # fmt: skip
 
 

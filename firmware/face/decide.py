@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -10,13 +11,36 @@ from firmware.face.embed import Embedding
 from firmware.tflite import Floats
 
 
+class Reason(Enum):
+    """Why the faces match, or do not."""
+
+    MATCH = "match"
+    UNSURE = "unsure"
+    """Some pictures reach the threshold, their mean does not: another look may succeed."""
+    MISMATCH = "mismatch"
+    """No picture reaches it."""
+
+
 @dataclass(frozen=True)
 class FaceDecision:
-    """Whether the faces match: whether `score` reaches `threshold`."""
+    """Whether the faces match: whether `score`, the mean of those of the live pictures, reaches `threshold`."""
 
-    match: bool
     score: float
     threshold: float
+    frames: tuple[float, ...]
+    """Score of each live picture."""
+
+    @property
+    def match(self) -> bool:
+        """One person."""
+        return self.reason is Reason.MATCH
+
+    @property
+    def reason(self) -> Reason:
+        """What the scores say."""
+        if self.score >= self.threshold:
+            return Reason.MATCH
+        return Reason.UNSURE if max(self.frames) >= self.threshold else Reason.MISMATCH
 
 
 def scores(cohort: Cohort, references: Floats, lives: Floats) -> Floats:
@@ -33,5 +57,5 @@ def decide(cohort: Cohort, threshold: float, reference: Embedding, lives: Sequen
     if not lives:
         raise ValueError("no live picture")
     frames = np.stack([live.vector for live in lives])
-    score = float(scores(cohort, reference.vector[None], frames).mean())
-    return FaceDecision(score >= threshold, score, threshold)
+    (found,) = scores(cohort, reference.vector[None], frames)
+    return FaceDecision(float(found.mean()), threshold, tuple(found.tolist()))

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Self
 
 from firmware.face.cohort import Cohort, read_statistics
-from firmware.face.decide import FaceDecision, decide
+from firmware.face.decide import FaceDecision, Reason, decide
 from firmware.face.embed import Embedding
 from firmware.face.manifest import Manifest, ModelError, load_manifest
 from firmware.face.photo import PhotoError
 from firmware.face.quality import Guidance
 from firmware.face.vision import FaceVision, Sighting
 
-__all__ = ["Embedding", "FaceDecision", "FaceEngine", "Guidance", "ModelError", "PhotoError", "Sighting"]
+__all__ = ["Embedding", "FaceDecision", "FaceEngine", "Guidance", "ModelError", "PhotoError", "Reason", "Sighting"]
 
 
 class FaceEngine(FaceVision):

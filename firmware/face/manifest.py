@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from firmware.face.align import Alignment, Square, Template
 
@@ -52,10 +53,15 @@ class Recogniser:
     """Pixels; the input is square."""
     alignment: Alignment
     bgr: bool
-    subtract: float
+    subtract: NDArray[np.float32]
+    """Of each of the three channels, in the order in which they are fed."""
     divide: float
+    mirror: bool
+    """Whether it looks at the mirror image too."""
     size: int
     """Numbers that it gives for a face."""
+    root: bool
+    """Whether these are activations, never negative, of which the square roots are compared."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +143,11 @@ def _recogniser(table: dict[str, Any]) -> Recogniser:
         side=int(table["input"][0]),
         alignment=_alignment(table),
         bgr=table["colour"] == "BGR",
-        subtract=float(table["subtract"]),
+        subtract=np.array(table["subtract"], np.float32) * np.ones(3, np.float32),
         divide=float(table["divide"]),
+        mirror=bool(table["mirror"]),
         size=int(table["output"]),
+        root=bool(table["root"]),
     )
 
 

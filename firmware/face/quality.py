@@ -31,7 +31,7 @@ class Limits:
     furthest_from_centre: float = 0.25
     """Of the middle of the face from the middle of the picture."""
     rival_face: float = 0.5
-    """A second face at least this fraction of the first one's width: it is unclear whose turn it is."""
+    """Another face at least this fraction of the first one's width: it is unclear whose turn it is."""
     darkest_face: float = 40.0
     """Mean luminance, 0-255."""
     dimmest_picture: float = 20.0
@@ -45,12 +45,12 @@ _FACE_SIDE = 64
 
 
 def assess(picture: Image.Image, faces: list[Face], limits: Limits = LIMITS) -> Guidance:
-    """The first thing to mend in the RGB `picture`, in which `faces` were found, the largest first."""
+    """The first thing to mend in the RGB `picture`, in which `faces` were found, the one meant first."""
     if not faces:
         dark = float(np.asarray(picture.resize((16, 16)).convert("L")).mean()) < limits.dimmest_picture
         return Guidance.TOO_DARK if dark else Guidance.NO_FACE
     face, *others = faces
-    if others and others[0].width >= limits.rival_face * face.width:
+    if any(other.width >= limits.rival_face * face.width for other in others):
         return Guidance.MANY_FACES
     side = min(picture.size)
     if face.width < limits.smallest_face * side:

@@ -74,8 +74,9 @@ class FaceVision:
         return self._embedder.embed(Image.fromarray(frame), sighting.mesh)
 
     def _faces(self, picture: Image.Image) -> list[Face]:
-        """The largest first: it is nearest to the reader."""
-        return sorted(self._detector.find(picture), key=lambda face: face.width, reverse=True)
+        """The one meant first: large, because nearest to the reader, and in the middle."""
+        middle = np.array(picture.size) / 2
+        return sorted(self._detector.find(picture), key=lambda face: np.hypot(*(face.centre - middle)) - face.width)
 
 
 def _interpreter(file: PinnedFile, folder: Path, side: int) -> Interpreter:

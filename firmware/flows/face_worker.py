@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from board.contracts import Camera, CameraFault
+from firmware.face.decide import Reason
 from firmware.face.embed import Embedding
 from firmware.face.engine import FaceEngine
 from firmware.face.photo import PhotoError
@@ -59,7 +60,7 @@ class FaceOutcome:
     """The decision over one look: `score` and `threshold` in the recogniser's own units, `ms` from the first
     good frame to the decision."""
 
-    match: bool
+    reason: Reason
     score: float
     threshold: float
     ms: float
@@ -130,7 +131,7 @@ def _look(camera: Camera, engine: FaceEngine, reference: Embedding, pipe: Blocki
                 live.wipe()
             pipe.send(
                 {
-                    "match": decision.match,
+                    "reason": decision.reason.value,
                     "score": decision.score,
                     "threshold": decision.threshold,
                     "ms": (time.monotonic() - good_since) * 1000,
@@ -178,9 +179,10 @@ class FaceWorker:
         try:
             while True:
                 message = await self._receive()
-                if "match" in message:
+                if "reason" in message:
                     decided = True
-                    return FaceOutcome(message["match"], message["score"], message["threshold"], message["ms"])
+                    reason = Reason(message["reason"])
+                    return FaceOutcome(reason, message["score"], message["threshold"], message["ms"])
                 await on_sight(_sight(message))
         finally:
             if not decided:

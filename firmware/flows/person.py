@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from firmware.card.face_ap import NUMBER_B_LENGTH, CardSurfaceAp, NumberBBlocked, NumberBWrong, Surface
 from firmware.card.jpki import PIN_LENGTH, Jpki, PinAbsent, PinBlocked, PinOk, PinReady, PinWrong
+from firmware.face.decide import Reason
 from firmware.flows.face_worker import FaceUnavailable, FaceWorker, PhotoUnusable, Sight
 from firmware.flows.kiosk import Ended, Visit
 from firmware.screens.card_problem import CardProblem
@@ -197,10 +198,10 @@ async def look(visit: Visit, worker: FaceWorker) -> str | None:
             face = looking.result()
             outcome.score, outcome.threshold = face.score, face.threshold
             outcome.ms["person"] = outcome.ms.get("person", 0.0) + face.ms
-            if face.match:
+            if face.reason is Reason.MATCH:
                 outcome.refused = None
                 return None
-            outcome.refused = "face_mismatch"
+            outcome.refused = f"face_{face.reason.value}"
             visit.face_attempts_left -= 1
             return "again"
         if choosing.done():

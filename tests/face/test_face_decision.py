@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from board.demo.portraits import Faces, camera_frame, chip_photo
+from firmware.face.decide import Reason, decide
 from firmware.face.engine import Embedding, FaceEngine
 
 
@@ -15,13 +16,13 @@ def live(engine: FaceEngine, image: Image.Image) -> Embedding:
 
 def test_another_photograph_of_the_person_on_the_card_matches(engine: FaceEngine, faces: Faces) -> None:
     decision = engine.decide(engine.reference(chip_photo(faces.card)), [live(engine, faces.patient)])
-    assert decision.match
+    assert (decision.match, decision.reason) == (True, Reason.MATCH)
     assert decision.score > decision.threshold + 0.1
 
 
 def test_somebody_else_does_not_match(engine: FaceEngine, faces: Faces) -> None:
     decision = engine.decide(engine.reference(chip_photo(faces.card)), [live(engine, faces.other)])
-    assert not decision.match
+    assert (decision.match, decision.reason) == (False, Reason.MISMATCH)
     assert decision.score < decision.threshold - 0.1
 
 
@@ -29,7 +30,17 @@ def test_score_of_several_frames_is_the_mean_of_their_scores(engine: FaceEngine,
     reference = engine.reference(chip_photo(faces.card))
     lives = [live(engine, faces.patient), live(engine, faces.other)]
     single = [engine.decide(reference, [one]).score for one in lives]
-    assert engine.decide(reference, lives).score == pytest.approx(np.mean(single), abs=1e-6)
+    decision = engine.decide(reference, lives)
+    assert decision.score == pytest.approx(np.mean(single), abs=1e-6)
+    assert decision.frames == pytest.approx(single, abs=1e-6)
+
+
+def test_frames_of_which_only_some_match_leave_it_unsure(engine: FaceEngine, faces: Faces) -> None:
+    reference = engine.reference(chip_photo(faces.card))
+    lives = [live(engine, faces.patient), *[live(engine, faces.other)] * 4]
+    threshold = engine.decide(reference, lives).frames[0] - 0.01
+    decision = decide(engine.cohort, threshold, reference, lives)
+    assert (decision.match, decision.reason) == (False, Reason.UNSURE)
 
 
 def test_decision_without_a_live_picture_is_refused(engine: FaceEngine, faces: Faces) -> None:
