@@ -1,4 +1,4 @@
-"""`python -m models`: build, verify, calibrate or evaluate the models."""
+"""`python -m models`: build, verify, calibrate, measure or evaluate the models."""
 
 import argparse
 import os
@@ -11,20 +11,25 @@ from models.calibrate import CalibrationError, calibrate
 from models.convert_graph import ConversionError
 from models.evaluate import EvaluationError, evaluate, table
 from models.evaluate_pairs import PairsError
+from models.measure import measure
 from models.packages import PackageError
 from models.tfjs_graph import GraphModelError
+from models.tflite_read import GraphError
 
 _ERRORS = (
     PackageError,
     BuildError,
     ConversionError,
     GraphModelError,
+    GraphError,
     ModelError,
     CalibrationError,
     PairsError,
     EvaluationError,
     OSError,
 )
+
+_ON_PICTURES = {"calibrate": calibrate, "measure": measure}
 
 
 def main() -> int:
@@ -35,10 +40,11 @@ def main() -> int:
         ("build", "download the packages and make the models that are missing"),
         ("verify", "say which models are missing or altered"),
         ("calibrate", "make the cohort's statistics and the thresholds from pictures"),
+        ("measure", "make the statistics from pictures by which recognisers are put into 8 bits"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--out", type=Path, default=Path("build/models"), help="folder of the models")
-        if name == "calibrate":
+        if name in _ON_PICTURES:
             folder = os.environ.get("READER_FACE_DATA")
             command.add_argument("--pictures", type=Path, default=folder, help="default: READER_FACE_DATA")
     command = commands.add_parser("evaluate", help="measure error rates on a list of pairs of pictures")
@@ -59,10 +65,10 @@ def main() -> int:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "build":
         build(arguments.out, print)
-    if arguments.command == "calibrate":
+    if arguments.command in _ON_PICTURES:
         if arguments.pictures is None:
             raise CalibrationError("no pictures: give --pictures or set READER_FACE_DATA")
-        calibrate(arguments.out, MANIFEST, arguments.pictures, print)
+        _ON_PICTURES[arguments.command](arguments.out, MANIFEST, arguments.pictures, print)
         return 0
     if arguments.command == "evaluate":
         figures = evaluate(arguments.pairs, arguments.out, MANIFEST, arguments.json, arguments.plots, _to_stderr)

