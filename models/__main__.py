@@ -40,7 +40,7 @@ def main() -> int:
         ("build", "download the packages and make the models that are missing"),
         ("verify", "say which models are missing or altered"),
         ("calibrate", "make the cohort's statistics and the thresholds from pictures"),
-        ("measure", "make the statistics from pictures by which recognisers are put into 8 bits"),
+        ("measure", "make the statistics from pictures with which recognisers are put into 8 bits"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--out", type=Path, default=Path("build/models"), help="folder of the models")

@@ -1,4 +1,4 @@
-"""Measures what the values inside the recognisers are like when they look at faces."""
+"""Measures what the recognisers' convolutions are given when they look at faces."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,11 +14,11 @@ from models.activations import write_activations
 from models.build import convert, recipes
 from models.calibrate import CalibrationError, embed_paths
 from models.pictures import cohort_paths
-from models.quantise import Seen, every_value
+from models.quantise import convolved
 from models.tflite_read import read
 
 _MEASURED = ("face_embedder_a.tflite", "face_embedder_b.tflite")
-"""Not recogniser C: its rectifiers with a slope have no form with 8 bits, so it would go to and fro between the two."""
+"""Not recogniser C: it is small and takes a tenth of the time, so 8 bits have little to win."""
 _ONE_REPORT = 100
 """Pictures from one line of progress to the next."""
 
@@ -28,33 +28,26 @@ class Watched(Interpreter):
 
     def __init__(self, model: bytes) -> None:
         """Raises GraphError."""
-        super().__init__(every_value(model))
+        super().__init__(convolved(model))
         graph = read(model)
         self._given, self._result = (graph.tensors[ends[0]].name for ends in (graph.inputs, graph.outputs))
         self._runs = 0
-        self._lows: dict[str, float] = {}
-        self._highs: dict[str, float] = {}
-        self._means: dict[str, NDArray[np.float64]] = {}
-        """By channel, summed over the runs."""
+        self._sums: dict[str, NDArray[np.float64]] = {}
 
     def run(self, value: Floats) -> dict[str, Floats]:
         """The model's own result."""
         values = super().run(value)
+        result = {self._result: values.pop(self._result)}
         self._runs += 1
         for name, found in {self._given: value, **values}.items():
-            means = found.reshape(-1, found.shape[-1]).mean(0, dtype=np.float64)
-            self._lows[name] = min(self._lows.get(name, np.inf), float(found.min()))
-            self._highs[name] = max(self._highs.get(name, -np.inf), float(found.max()))
-            self._means[name] = self._means.get(name, np.zeros_like(means)) + means
-        return {self._result: values[self._result]}
+            means = found.mean((0, 1, 2), dtype=np.float64)
+            self._sums[name] = self._sums.get(name, np.zeros_like(means)) + means
+        return result
 
     @property
-    def seen(self) -> dict[str, Seen]:
-        """What there was in all runs, by the names of the tensors."""
-        return {
-            name: Seen(self._lows[name], self._highs[name], (means / self._runs).astype(np.float32))
-            for name, means in self._means.items()
-        }
+    def means(self) -> dict[str, Floats]:
+        """Of each channel of what went into the model and its convolutions, over all runs, by names of tensors."""
+        return {name: (total / self._runs).astype(np.float32) for name, total in self._sums.items()}
 
 
 def measure(models_dir: Path, manifest: Path, pictures: Path, report: Callable[[str], None]) -> None:
@@ -70,7 +63,7 @@ def measure(models_dir: Path, manifest: Path, pictures: Path, report: Callable[[
     for start in range(0, len(paths), _ONE_REPORT):
         embed_paths(vision, pictures, paths[start : start + _ONE_REPORT])
         report(f"{min(start + _ONE_REPORT, len(paths))} of {len(paths)} pictures")
-    write_activations({file: model.seen for file, model in watched.items()})
+    write_activations({file: model.means for file, model in watched.items()})
 
 
 class _WatchedVision(FaceVision):

@@ -26,11 +26,9 @@ class Operator:
 
 @dataclass(frozen=True)
 class Scaling:
-    """What whole numbers stand for: value = scale x (number - zero), with one scale or one for each index of `axis`."""
+    """What whole numbers stand for: value = scale x number, with one scale for each index of the first axis."""
 
     scales: tuple[float, ...]
-    zero: int
-    axis: int
 
 
 @dataclass(frozen=True)
@@ -132,11 +130,11 @@ def _tensor(builder: flatbuffers.Builder, tensor: Stored, buffer: int) -> int:
 
 def _scaling(builder: flatbuffers.Builder, scaling: Scaling) -> int:
     scales = builder.CreateNumpyVector(np.array(scaling.scales, "<f4"))
-    zeros = builder.CreateNumpyVector(np.full(len(scaling.scales), scaling.zero, "<i8"))
+    zeros = builder.CreateNumpyVector(np.zeros(len(scaling.scales), "<i8"))
     tflite.QuantizationParametersStart(builder)
     tflite.QuantizationParametersAddScale(builder, scales)
     tflite.QuantizationParametersAddZeroPoint(builder, zeros)
-    tflite.QuantizationParametersAddQuantizedDimension(builder, scaling.axis)
+    tflite.QuantizationParametersAddQuantizedDimension(builder, 0)
     return int(tflite.QuantizationParametersEnd(builder))
 
 

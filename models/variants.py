@@ -12,8 +12,8 @@ from models.quantise import to_float16, to_int8
 
 
 def _int8(model: bytes, file: str) -> bytes:
-    seen = read_activations(file)
-    return to_int8(model, seen) if seen else model
+    means = read_activations(file)
+    return to_int8(model, means) if means else model
 
 
 _VARIANTS: Mapping[str, Callable[[bytes, str], bytes]] = {
