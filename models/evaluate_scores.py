@@ -112,10 +112,17 @@ def _start(manifest: Path, models_dir: Path) -> None:
 
 
 def _embed(path: Path) -> Floats | str | None:
-    """Errors are returned as text: not all of them can be sent from one process to another."""
+    return embed_picture(_vision, path)
+
+
+def embed_picture(vision: FaceVision, path: Path) -> Floats | str | None:
+    """The vector, None where no face is found, or what is wrong with the file.
+
+    Errors are returned as text: not all of them can be sent from one process to another.
+    """
     try:
         if path.suffix.lower() == ".jp2":
-            return _embed_photo(path.read_bytes())
+            return _embed_photo(vision, path.read_bytes())
         with Image.open(path) as picture:
             if picture.mode.startswith(("I", "F")):
                 return "has more than 8 bits a colour, which no camera of the reader gives"
@@ -124,13 +131,13 @@ def _embed(path: Path) -> Floats | str | None:
         return f"cannot serve as a card's photo ({error.reason})"
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return f"cannot be read ({type(error).__name__})"
-    sighting = _vision.look(frame)
-    return None if sighting.mesh is None else _vision.live(frame, sighting).vector
+    sighting = vision.look(frame)
+    return None if sighting.mesh is None else vision.live(frame, sighting).vector
 
 
-def _embed_photo(jp2: bytes) -> Floats | None:
+def _embed_photo(vision: FaceVision, jp2: bytes) -> Floats | None:
     open_photo(jp2)  # a photo that opens and is refused all the same shows no face
     try:
-        return _vision.reference(jp2).vector
+        return vision.reference(jp2).vector
     except PhotoError:
         return None
