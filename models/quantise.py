@@ -4,9 +4,9 @@ In and out stay float32, so a file takes the place of the one it was made from. 
 
 Eight bits, by TensorFlow Lite's specification of its quantisation: the weights of each channel of a full convolution
 are multiples of one scale of their own, and the runtime puts what comes in into 8 bits by the range that it just has.
-Ranges fixed beforehand are hardly faster and up to three times as far from float32 (observed). What rounding the weights adds to a
-sum on average goes off its bias (Nagel et al., Data-Free Quantization, 2019); without that, a recogniser whose
-convolutions have few inputs each strays seven times as far (observed).
+Ranges fixed beforehand are hardly faster and up to three times as far from float32 (observed). What rounding the
+weights adds to a sum on average goes off its bias (Nagel et al., Data-Free Quantization, 2019); without that, a
+recogniser whose convolutions have few inputs each strays seven times as far (observed).
 """
 
 from collections.abc import Mapping
