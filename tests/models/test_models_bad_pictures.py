@@ -12,7 +12,7 @@ from PIL import Image
 from board.demo.portraits import camera_frame, load_faces
 from models.build import MANIFEST
 from models.evaluate_pairs import Pairs, PairsError, read_pairs
-from models.evaluate_scores import embed_pictures
+from models.evaluate_scores import embed_pairs
 
 BUILT = Path(__file__).parents[2] / "build/models"
 
@@ -62,7 +62,7 @@ def test_pictures_of_any_usual_kind_are_embedded_alike(tmp_path: Path, portrait:
     for name, picture in pictures.items():
         picture.save(tmp_path / name)
     portrait.save(tmp_path / "moving.gif", save_all=True, append_images=[portrait.rotate(180)])
-    vectors = embed_pictures(listed(tmp_path, *pictures, "moving.gif"), MANIFEST, BUILT, print)
+    vectors = embed_pairs(listed(tmp_path, *pictures, "moving.gif"), MANIFEST, BUILT, print)
     plain = vectors[0]
     alike = [float(plain @ vector / (plain @ plain)) for vector in vectors.values()]
     assert len(alike) == 9
@@ -72,7 +72,7 @@ def test_pictures_of_any_usual_kind_are_embedded_alike(tmp_path: Path, portrait:
 def test_pictures_of_one_pixel_or_row_show_no_face(tmp_path: Path, portrait: Image.Image) -> None:
     for size in ((1, 1), (1, 4000), (4000, 1)):
         portrait.resize(size).save(tmp_path / f"{size[0]}.{size[1]}.png")
-    assert embed_pictures(listed(tmp_path, "1.1.png", "1.4000.png", "4000.1.png"), MANIFEST, BUILT, print) == {}
+    assert embed_pairs(listed(tmp_path, "1.1.png", "1.4000.png", "4000.1.png"), MANIFEST, BUILT, print) == {}
 
 
 def test_bomb_ends_the_run_with_its_line_before_it_is_decoded(tmp_path: Path) -> None:
@@ -80,13 +80,13 @@ def test_bomb_ends_the_run_with_its_line_before_it_is_decoded(tmp_path: Path) ->
     assert len(bomb) < 200_000
     (tmp_path / "bomb.png").write_bytes(bomb)
     with pytest.raises(PairsError, match=r"line 2: .*bomb.png (cannot be read \(DecompressionBombError\)|has more)"):
-        embed_pictures(listed(tmp_path, "bomb.png"), MANIFEST, BUILT, print)
+        embed_pairs(listed(tmp_path, "bomb.png"), MANIFEST, BUILT, print)
 
 
 def test_other_picture_named_as_a_card_photo_ends_the_run_with_its_line(tmp_path: Path, portrait: Image.Image) -> None:
     portrait.save(tmp_path / "camera.jp2", "JPEG")
     with pytest.raises(PairsError, match=r"line 2: .*camera.jp2 cannot serve as a card's photo \(not JPEG 2000\)"):
-        embed_pictures(listed(tmp_path, "camera.jp2"), MANIFEST, BUILT, print)
+        embed_pairs(listed(tmp_path, "camera.jp2"), MANIFEST, BUILT, print)
 
 
 def test_folder_in_place_of_a_picture_is_said_before_anything_is_embedded(tmp_path: Path) -> None:
