@@ -80,8 +80,8 @@ def test_manifest_that_cannot_tell_how_to_recognise_is_refused(copies: tuple[Pat
 
 def test_cohort_of_other_recognisers_is_refused(copies: tuple[Path, Path]) -> None:
     models, manifest = copies
-    head, first, _, third = manifest.read_text().split("[[recognisers]]")
-    manifest.write_text("[[recognisers]]".join([head, first, third]))
+    head, first, _, third = manifest.read_text().split("\n[[recognisers]]\n")
+    manifest.write_text("\n[[recognisers]]\n".join([head, first, third]))
     error = refusal(models, manifest)
     assert error.file == "cohort.npz"
     assert error.reason == "is not about embeddings of length 384: run `python -m models calibrate`"
