@@ -16,12 +16,14 @@ from firmware.face.cohort import Cohort
 from firmware.face.decide import scores
 from firmware.face.manifest import load_manifest
 from firmware.face.photo import PhotoError, open_photo
-from firmware.face.vision import FaceVision
+from firmware.face.vision import MAX_FRAME_SIDE, FaceVision
 from firmware.tflite import Floats
 from models.evaluate_pairs import Indices, Pairs, PairsError
 
 _BLOCK = 256
 """References that are compared at a time."""
+_MAX_PIXELS = 64 << 20
+"""Of a picture: a process takes 4 bytes and more for each."""
 _REPORT_EVERY = 5.0
 """Seconds between lines of progress."""
 
@@ -124,8 +126,11 @@ def embed_picture(vision: FaceVision, path: Path) -> Floats | str | None:
         if path.suffix.lower() == ".jp2":
             return _embed_photo(vision, path.read_bytes())
         with Image.open(path) as picture:
+            if picture.width * picture.height > _MAX_PIXELS:
+                return "has more than 64 million pixels"
             if picture.mode.startswith(("I", "F")):
                 return "has more than 8 bits a colour, which no camera of the reader gives"
+            picture.thumbnail((MAX_FRAME_SIDE, MAX_FRAME_SIDE))
             frame = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     except PhotoError as error:
         return f"cannot serve as a card's photo ({error.reason})"

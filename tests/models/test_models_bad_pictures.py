@@ -75,6 +75,19 @@ def test_pictures_of_one_pixel_or_row_show_no_face(tmp_path: Path, portrait: Ima
     assert embed_pairs(listed(tmp_path, "1.1.png", "1.4000.png", "4000.1.png"), MANIFEST, BUILT, print) == {}
 
 
+def test_large_picture_is_embedded_as_the_same_picture_in_small(tmp_path: Path, portrait: Image.Image) -> None:
+    portrait.save(tmp_path / "plain.png")
+    portrait.resize((8000, 6000)).save(tmp_path / "large.jpg")
+    plain, large = embed_pairs(listed(tmp_path, "plain.png", "large.jpg"), MANIFEST, BUILT, print).values()
+    assert float(plain @ large / (plain @ plain)) > 0.95
+
+
+def test_picture_of_too_many_pixels_ends_the_run_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "large.png").write_bytes(png_of_zeros(9000, 9000))
+    with pytest.raises(PairsError, match=r"line 2: .*large.png has more than 64 million pixels"):
+        embed_pairs(listed(tmp_path, "large.png"), MANIFEST, BUILT, print)
+
+
 def test_bomb_ends_the_run_with_its_line_before_it_is_decoded(tmp_path: Path) -> None:
     bomb = png_of_zeros(30_000, 30_000)
     assert len(bomb) < 200_000
