@@ -142,7 +142,7 @@ def _recogniser(table: dict[str, Any]) -> Recogniser:
         file=_file(table),
         side=int(table["input"][0]),
         alignment=_alignment(table),
-        bgr=table["colour"] == "BGR",
+        bgr={"RGB": False, "BGR": True}[table["colour"]],
         subtract=np.array(table["subtract"], np.float32) * np.ones(3, np.float32),
         divide=float(table["divide"]),
         mirror=bool(table["mirror"]),

@@ -69,6 +69,7 @@ def test_manifest_without_a_threshold_is_refused(copies: tuple[Path, Path]) -> N
         ("mesh_points = [[263], ", "mesh_points = ["),
         ("square = { scale = 1.3, down = 0.04 }", ""),
         ("down = 0.04", ""),
+        ('colour = "BGR"', 'colour = "BRG"'),
     ],
 )
 def test_manifest_that_cannot_tell_how_to_recognise_is_refused(copies: tuple[Path, Path], old: str, new: str) -> None:
