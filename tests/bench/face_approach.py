@@ -1,11 +1,11 @@
 """Somebody who comes up to the reader, simulated: a still portrait that is panned and zoomed in an empty room."""
 
+import numpy as np
+from PIL import Image
+
 from board.contracts import Frame
 from board.demo.portraits import camera_frame, load_faces
 from board.demo.visits import empty_room
-
-import numpy as np
-from PIL import Image
 
 FRAMES_PER_SECOND = 24
 """As the reader's camera takes them."""

@@ -1,142 +1,103 @@
-"""Pictures made worse: the card's photo as a chip with less room would hold it, the camera's as bad light, movement,
-poor optics, masks and glasses would make it. Simulated, and the same in every run."""
+"""Pairs of which one picture was made worse, in a temporary folder."""
 
-import io
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from face_effects import FROM_CAMERA, FROM_CARD
+from face_pairs import Cross, Row, cross, owner
+from PIL import Image
 
-from firmware.face.align import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
+from firmware.face.engine import FaceEngine
 from firmware.face.geometry import Points
 
-Picture = Image.Image
-_GAIN = 0.1
-_ELECTRONS = 4.0
-"""That one of 255 levels of the camera stands for."""
-_READ_NOISE = 4.0
-"""Standard deviation, in electrons."""
-_BLUR_SIGMA = 2.5
-_MOTION = 9
-_SIDE_LIGHT = (0.25, 1.2)
-_SMALL_SIDE = 120
-
-# Points of the mesh.
-_EYES = ((RIGHT_EYE_OUTER, 133), (362, LEFT_EYE_OUTER))
-"""Right and left, outer and inner corner as they lie from left to right in a picture."""
-_TEMPLES = (234, 454)
-_MASK = (
-    (227, 117, 118, 195, 347, 346, 447)  # over cheeks and nose
-    + (323, 361, 288, 397, 365, 379, 378, 400, 377, 152)  # along the jaw to the chin
-    + (148, 176, 149, 150, 136, 172, 58, 132, 93)
-)
-_MASK_COLOUR, _RIM_COLOUR, _DARK_GLASS = (166, 199, 217), (40, 34, 30), (18, 18, 20)
+AS_IT_IS = "as it is"
+MOST_LIVES = {"lfw_ea": 222, "nuaa": 84, "london": 51}
+"""Groups that are degraded, and of how many camera pictures at most: all would take face_recognition half an hour."""
+Pair = tuple[Path, Path]
+Job = Callable[[], None]
 
 
-def jpeg2000(picture: Picture, size: int) -> bytes:
-    """A JP2 file of about `size` bytes."""
-    raw = picture.width * picture.height * len(picture.getbands())
-    file = io.BytesIO()
-    picture.save(file, "JPEG2000", no_jp2=False, irreversible=True, quality_mode="rates", quality_layers=[raw / size])
-    return file.getvalue()
+class Degraded:
+    """Collects pairs: groups named "GROUP: HOW"."""
+
+    def __init__(self, engine: FaceEngine, scratch: Path) -> None:
+        self.rows: list[Row] = []
+        self.origin: dict[Path, Path] = {}
+        """Of each picture made, what it was made of."""
+        self.jobs: list[Job] = []
+        """Each writes one picture."""
+        self._engine = engine
+        self._scratch = scratch
+
+    def add(self, group: str, pairs: Iterable[Pair]) -> None:
+        """Pairs of one group, as they are and degraded in every way. A camera picture in which our mesh finds no face,
+        so that nothing can be drawn on it, is left out."""
+        meshes = {live: mesh for live in sorted({live for _, live in pairs}) if (mesh := self._mesh(live)) is not None}
+        kept = [(card, live) for card, live in pairs if live in meshes]
+        self.rows += [(card, live, f"{group}: {AS_IT_IS}") for card, live in kept]
+        for how, change in FROM_CARD.items():
+            made = self._names({card for card, _ in kept}, ".jp2")
+            self.jobs += [partial(_degrade_card, card, file, change) for card, file in made.items()]
+            self.rows += [(made[card], live, f"{group}: {how}") for card, live in kept]
+        for how, alter in FROM_CAMERA.items():
+            made = self._names({live for _, live in kept}, ".png")
+            self.jobs += [partial(_degrade_live, live, file, alter, meshes[live]) for live, file in made.items()]
+            self.rows += [(card, made[live], f"{group}: {how}") for card, live in kept]
+
+    def _names(self, pictures: Iterable[Path], suffix: str) -> Mapping[Path, Path]:
+        """A file for what becomes of each picture; its number says nothing about the person."""
+        made = {}
+        for picture in sorted(pictures):
+            made[picture] = self._scratch / f"{len(self.origin)}{suffix}"
+            self.origin[made[picture]] = picture
+        return made
+
+    def _mesh(self, picture: Path) -> Points | None:
+        return self._engine.look(np.asarray(_opened(picture))).mesh
 
 
-def low_light(picture: Picture, generator: np.random.Generator) -> Picture:
-    """A tenth of the light, with the noise of so few electrons and of reading them."""
-    electrons = np.asarray(picture, np.float64) * _GAIN * _ELECTRONS
-    seen = generator.poisson(electrons) + generator.normal(0, _READ_NOISE, electrons.shape)
-    return _picture(seen / _ELECTRONS)
+def degraded_cross(plain: Cross, data: Path, engine: FaceEngine, scratch: Path) -> Cross:
+    """The pairs of some groups, as they are and degraded in every way."""
+    degraded = Degraded(engine, scratch)
+    for group, most in MOST_LIVES.items():
+        degraded.add(group, _some(plain, group, most))
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        list(pool.map(lambda job: job(), degraded.jobs))
+    return cross(
+        degraded.rows,
+        lambda picture: owner(degraded.origin.get(picture, picture), data),
+        data,
+        scratch / "degraded.csv",
+    )
 
 
-def motion(picture: Picture) -> Picture:
-    """Moved across while the shutter was open."""
-    pixels = np.pad(np.asarray(picture, np.float64), ((0, 0), (_MOTION // 2, _MOTION // 2), (0, 0)), "edge")
-    shifted = [pixels[:, start : start + picture.width] for start in range(_MOTION)]
-    return _picture(np.mean(shifted, axis=0))
+def _some(plain: Cross, group: str, most: int) -> list[Pair]:
+    """The pairs of a group with every n-th of its camera pictures."""
+    pairs = plain.pairs
+    if group not in pairs.groups:
+        return []
+    inside = np.flatnonzero(pairs.group == pairs.groups.index(group))
+    lives = np.unique(pairs.right[inside])
+    chosen = inside[np.isin(pairs.right[inside], lives[:: -(-lives.size // most)])]
+    return [(pairs.path(int(pairs.left[pair])), pairs.path(int(pairs.right[pair]))) for pair in chosen]
 
 
-def side_light(picture: Picture) -> Picture:
-    """Dark at the left, bright at the right."""
-    return _picture(np.asarray(picture, np.float64) * np.linspace(*_SIDE_LIGHT, picture.width)[None, :, None])
+def _degrade_card(card: Path, file: Path, change: Callable[[Image.Image], bytes]) -> None:
+    with Image.open(card) as picture:
+        file.write_bytes(change(picture.copy()))
 
 
-def jpeg(picture: Picture) -> Picture:
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=30)
-    return Image.open(file).convert("RGB")
+def _degrade_live(
+    live: Path, file: Path, alter: Callable[[Image.Image, Points, np.random.Generator], Image.Image], mesh: Points
+) -> None:
+    generator = np.random.default_rng(int(file.stem))
+    alter(_opened(live), mesh, generator).save(file, compress_level=1)
 
 
-def small(picture: Picture) -> Picture:
-    scale = _SMALL_SIDE / max(picture.size)
-    return picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.Resampling.LANCZOS)
-
-
-def masked(picture: Picture, mesh: Points) -> Picture:
-    """A surgical mask, drawn on: from the bridge of the nose to below the chin."""
-    worn = picture.copy()
-    ImageDraw.Draw(worn).polygon(_places(mesh[list(_MASK)]), _MASK_COLOUR)
-    return worn
-
-
-def glasses(picture: Picture, mesh: Points) -> Picture:
-    """Clear ones, drawn on."""
-    return _glasses(picture, mesh, None)
-
-
-def sunglasses(picture: Picture, mesh: Points) -> Picture:
-    """Dark ones, drawn on."""
-    return _glasses(picture, mesh, _DARK_GLASS)
-
-
-FROM_CARD: Mapping[str, Callable[[Picture], bytes]] = {
-    "photo of 15 KB": lambda picture: jpeg2000(picture, 15_000),
-    "photo of 15 KB, grey": lambda picture: jpeg2000(picture.convert("L"), 15_000),
-    "photo of 8 KB": lambda picture: jpeg2000(picture, 8_000),
-}
-FROM_CAMERA: Mapping[str, Callable[[Picture, Points, np.random.Generator], Picture]] = {
-    "low light": lambda picture, mesh, generator: low_light(picture, generator),
-    "blurred": lambda picture, mesh, generator: picture.filter(ImageFilter.GaussianBlur(_BLUR_SIGMA)),
-    "moved": lambda picture, mesh, generator: motion(picture),
-    "light from the side": lambda picture, mesh, generator: side_light(picture),
-    "JPEG of quality 30": lambda picture, mesh, generator: jpeg(picture),
-    "120 pixels": lambda picture, mesh, generator: small(picture),
-    "mask": lambda picture, mesh, generator: masked(picture, mesh),
-    "glasses": lambda picture, mesh, generator: glasses(picture, mesh),
-    "sunglasses": lambda picture, mesh, generator: sunglasses(picture, mesh),
-}
-"""By name; each is given the RGB picture, and where the mesh lies in it."""
-
-
-def _glasses(picture: Picture, mesh: Points, glass: tuple[int, int, int] | None) -> Picture:
-    """Drawn four times as large, else thin rims are ragged."""
-    fine = 4
-    worn = picture.resize((picture.width * fine, picture.height * fine), Image.Resampling.BICUBIC)
-    draw, mesh = ImageDraw.Draw(worn), mesh * fine
-    centres = [mesh[list(corners)].mean(0) for corners in _EYES]
-    across = centres[1] - centres[0]
-    apart = float(np.hypot(*across))
-    along, down = across / apart, np.array([-across[1], across[0]]) / apart
-    rim = max(1, round(0.05 * apart))
-    turn = np.linspace(0, 2 * np.pi, 48)
-    for centre in centres:
-        x, y = 0.38 * apart * np.cos(turn), 0.30 * apart * np.sin(turn)
-        lens = _places(centre + 0.05 * apart * down + x[:, None] * along + y[:, None] * down)
-        if glass:
-            draw.polygon(lens, glass)
-        draw.line(lens, _RIM_COLOUR, rim, "curve")
-    for start, end in (
-        (centres[0] + 0.38 * apart * along, centres[1] - 0.38 * apart * along),
-        (centres[0] - 0.38 * apart * along, mesh[_TEMPLES[0]]),
-        (centres[1] + 0.38 * apart * along, mesh[_TEMPLES[1]]),
-    ):
-        draw.line(_places(np.stack([start, end])), _RIM_COLOUR, rim)
-    return worn.reduce(fine)
-
-
-def _places(points: Points) -> list[tuple[float, float]]:
-    return [(float(x), float(y)) for x, y in points]
-
-
-def _picture(values: NDArray[np.float64]) -> Picture:
-    return Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
+def _opened(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        return picture.convert("RGB")

@@ -7,22 +7,15 @@ import csv
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from face_degraded import FROM_CAMERA, FROM_CARD
-from PIL import Image
 
-from firmware.face.engine import FaceEngine
 from models.evaluate_pairs import Indices, Pairs, read_pairs
 from models.pictures import cohort_paths, person
 
-AS_IT_IS = "as it is"
-MOST_PICTURES = {"lfw_ea": 150, "nuaa": 84, "london": 51}
-"""References and camera pictures of each group, at most, that are degraded: more would take hours with the others."""
 Row = tuple[Path, Path, str]
 """Reference, camera picture, name of the group."""
 
@@ -46,7 +39,7 @@ def data_folder() -> Path:
     if not (folder / "cross.py").is_file():
         raise NoPictures(
             "bench-face: set READER_FACE_DATA to a folder of evaluation pictures with its cross.py (models/CARD.md);"
-            " without it: make bench-face PART=preview, or PART=visit"
+            " without one there are: make bench-face PART=preview, PART=visit"
         )
     return folder.resolve()
 
@@ -58,27 +51,38 @@ def full_cross(data: Path, scratch: Path) -> Cross:
         raise NoPictures(f"bench-face: {data / 'cross.py'} failed: its reasons are above")
     listed = csv.DictReader(done.stdout.splitlines())
     rows = [(data / row["path_a"], data / row["path_b"], row["group"]) for row in listed]
-    return _cross(rows, person_of(data), data, scratch)
+    return cross(rows, lambda picture: owner(picture, data), data, scratch / "cross.csv")
 
 
-def person_of(data: Path) -> Callable[[Path], str]:
+def cross(rows: Iterable[Row], owner_of: Callable[[Path], str], data: Path, file: Path) -> Cross:
+    """These pairs, by way of `file`, and the cohort's pictures in `data`."""
+    with file.open("w", newline="") as text:
+        out = csv.writer(text)
+        out.writerow(("path_a", "path_b", "same", "group", "person_a", "person_b"))
+        for left, right, group in rows:
+            persons = (owner_of(left), owner_of(right))
+            out.writerow((left, right, int(persons[0] == persons[1]), group, *persons))
+    return _with_cohort(read_pairs(file), owner_of, data)
+
+
+def owner(picture: Path, data: Path) -> str:
     """Who is on a picture in `data`, by the folder's rules for names."""
-    return lambda path: person(str(path.relative_to(data)))
+    return person(str(picture.relative_to(data)))
 
 
-def degraded_cross(plain: Cross, data: Path, models: FaceEngine, scratch: Path) -> Cross:
-    """The same for some pictures of some groups, over and over: as they are, and with the one or the other side made
-    worse. A group's name becomes "NAME: HOW".
-
-    A picture on which our mesh finds no face, so that nothing can be drawn on it, is left out.
-    """
-    named: dict[Path, str] = {}
-    rows: list[Row] = []
-    jobs: list[Callable[[], None]] = []
-    for group, most in MOST_PICTURES.items():
-        references, lives = _some(plain.pairs, group, most)
-        for how, to_chip in FROM_CARD.items():
-            ...
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(lambda job: job(), jobs))
-    return _cross(rows, named.__getitem__, data, scratch)
+def _with_cohort(pairs: Pairs, owner_of: Callable[[Path], str], data: Path) -> Cross:
+    """Persons of the cohort have the number that they have in the pairs, or one of their own."""
+    numbers = {owner_of(pairs.path(picture)): int(pairs.person[picture]) for picture in range(len(pairs.pictures))}
+    pictures = {name: number for number, name in enumerate(pairs.pictures)}
+    persons = list(pairs.person)
+    cohort = {}
+    for group, paths in cohort_paths(data).items():
+        found = []
+        for path in paths:
+            name = str(data / path)
+            if name not in pictures:
+                pictures[name] = len(pictures)
+                persons.append(numbers.setdefault(person(path), max(numbers.values()) + 1))
+            found.append(pictures[name])
+        cohort[group] = np.array(found)
+    return Cross(replace(pairs, pictures=tuple(pictures), person=np.array(persons)), cohort)

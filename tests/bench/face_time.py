@@ -1,4 +1,4 @@
-"""Time of one verification, ours and face_recognition's, on the same pairs in turns; and the preview's share of a core."""
+"""Time of one verification, ours and face_recognition's, on the same pairs in turns; what the preview takes."""
 
 import json
 import os
@@ -93,7 +93,7 @@ def race(
 
 
 def preview_line() -> str:
-    """Processor time of detector, mesh and quality, a picture every 1/24 s as the camera gives them, all with a face."""
+    """Processor time of detector, mesh and quality, with a picture every 1/24 s and a face in each."""
     engine, frames = FaceEngine.load(MODELS, MANIFEST), approach()[-FRAMES_PER_SECOND:]
     engine.look(frames[0])
     spent, since = time.process_time(), time.monotonic()

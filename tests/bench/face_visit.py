@@ -78,7 +78,9 @@ async def _visit(frames: list[Frame], photo: bytes) -> Visit:
                 outcome = await worker.look(see)
                 waited = time.monotonic() - not_good
                 await walking
-            return Visit(outcome.reason is Reason.MATCH, outcome.ms, waited * 1000, _peak_mb(worker._child._process.pid))
+            return Visit(
+                outcome.reason is Reason.MATCH, outcome.ms, waited * 1000, _peak_mb(worker._child._process.pid)
+            )
         finally:
             await worker.end()
             await dock.close()

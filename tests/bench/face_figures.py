@@ -1,0 +1,92 @@
+"""What the face decision is worth and what it costs, face_recognition beside it: `make bench-face`.
+
+    PYTHONPATH=.:tests/bench python tests/bench/face_figures.py PEER_PYTHON [PART]
+
+PARTS says which parts there are; without one, all. Pictures of READER_FACE_DATA, the demo's portraits for the last two.
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from face_degraded import degraded_cross
+from face_pairs import Cross, NoPictures, data_folder, full_cross
+from face_rates import compare
+from face_tables import accuracy_lines, degraded_lines, fused_lines
+from face_time import MODELS, preview_line, time_lines
+from face_visit import visit_lines
+
+from firmware.face.engine import FaceEngine
+from firmware.face.manifest import load_manifest
+from models.build import MANIFEST
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all parts share. Nothing in `scratch` outlives the run."""
+
+    peer_python: Path
+    scratch: Path
+
+    @cached_property
+    def data(self) -> Path:
+        return data_folder()
+
+    @cached_property
+    def cross(self) -> Cross:
+        return full_cross(self.data, self.scratch)
+
+
+def accuracy(bench: Bench) -> Iterator[str]:
+    compared = compare(bench.cross, MANIFEST, MODELS, bench.peer_python, report)
+    yield from accuracy_lines(compared, load_manifest(MANIFEST).thresholds)
+    yield from fused_lines(compared, "nuaa")
+
+
+def degraded(bench: Bench) -> Iterator[str]:
+    report("degrading pictures")
+    worse = degraded_cross(bench.cross, bench.data, FaceEngine.load(MODELS, MANIFEST), bench.scratch)
+    compared = compare(worse, MANIFEST, MODELS, bench.peer_python, report)
+    yield from degraded_lines(compared, load_manifest(MANIFEST).thresholds)
+
+
+def time(bench: Bench) -> Iterator[str]:
+    return time_lines(bench.cross.pairs, bench.peer_python, report)
+
+
+def preview(bench: Bench) -> Iterator[str]:
+    yield preview_line()
+
+
+def visit(bench: Bench) -> Iterator[str]:
+    return visit_lines(report)
+
+
+PARTS: dict[str, Callable[[Bench], Iterator[str]]] = {
+    part.__name__: part for part in (accuracy, degraded, time, preview, visit)
+}
+
+
+def report(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    peer_python, *chosen = sys.argv[1:]
+    if unknown := set(chosen) - set(PARTS):
+        sys.exit(f"bench-face: no part {', '.join(unknown)}: there are {', '.join(PARTS)}")
+    with tempfile.TemporaryDirectory(prefix="bench-face-") as scratch:
+        bench = Bench(Path(peer_python), Path(scratch))
+        try:
+            for name in chosen or PARTS:
+                for line in PARTS[name](bench):
+                    print(line, flush=True)
+        except NoPictures as missing:
+            sys.exit(str(missing))
+
+
+if __name__ == "__main__":
+    main()
