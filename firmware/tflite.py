@@ -35,9 +35,13 @@ class Interpreter:
         inputs = self._interpreter.get_input_details()
         if len(inputs) != 1:
             raise ModelRefused(f"{len(inputs)} inputs, one expected")
+        if inputs[0]["dtype"] is not np.float32:
+            raise ModelRefused(f"takes {inputs[0]['dtype'].__name__}, float32 expected")
         self._input = int(inputs[0]["index"])
         self.input_shape: tuple[int, ...] = tuple(int(size) for size in inputs[0]["shape"])
-        self._outputs = {str(o["name"]): int(o["index"]) for o in self._interpreter.get_output_details()}
+        outputs = self._interpreter.get_output_details()
+        self.output_sizes: tuple[int, ...] = tuple(int(np.prod(output["shape"])) for output in outputs)
+        self._outputs = {str(output["name"]): int(output["index"]) for output in outputs}
 
     def run(self, value: Floats) -> dict[str, Floats]:
         """Results by their names in the file, as copies. `value` has `input_shape`."""

@@ -1,14 +1,14 @@
 """`python -m models`: build, verify, calibrate or evaluate the models."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from firmware.face.manifest import ModelError
 from models.build import MANIFEST, BuildError, build, verify
-from models.calibrate import CalibrationError, calibrate
+from models.calibrate import calibrate
 from models.convert_graph import ConversionError
+from models.crossfit import CalibrationError
 from models.evaluate import EvaluationError, evaluate, table
 from models.evaluate_pairs import PairsError
 from models.packages import PackageError
@@ -35,19 +35,20 @@ def main() -> int:
         ("build", "download the packages and make the models that are missing"),
         ("verify", "say which models are missing or altered"),
         ("calibrate", "make the cohort's statistics and the thresholds from pictures"),
+        ("evaluate", "measure error rates on a list of pairs of pictures"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--out", type=Path, default=Path("build/models"), help="folder of the models")
+        command.add_argument("--manifest", type=Path, default=MANIFEST, help="what describes them")
+        if name in ("calibrate", "evaluate"):
+            command.add_argument("--pairs", type=Path, required=True, help="CSV: path_a,path_b,same,group")
         if name == "calibrate":
-            folder = os.environ.get("READER_FACE_DATA")
-            command.add_argument("--pictures", type=Path, default=folder, help="default: READER_FACE_DATA")
-    command = commands.add_parser("evaluate", help="measure error rates on a list of pairs of pictures")
-    command.add_argument("--pairs", type=Path, required=True, help="CSV: path_a,path_b,same,group")
-    command.add_argument("--json", type=Path, required=True, help="file for the rates")
-    command.add_argument(
-        "--plots", type=Path, help="folder for plots and a sheet of the worst errors, which shows people"
-    )
-    command.add_argument("--out", type=Path, default=Path("build/models"), help="folder of the models")
+            command.add_argument("--cohort", type=Path, required=True, help="folder of pictures of people in general")
+        if name == "evaluate":
+            command.add_argument("--json", type=Path, required=True, help="file for the rates")
+            command.add_argument(
+                "--plots", type=Path, help="folder for plots and a sheet of the worst errors, which shows people"
+            )
     arguments = parser.parse_args()
     try:
         return _run(arguments)
@@ -57,22 +58,21 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if arguments.command == "build":
-        build(arguments.out, print)
+    out, manifest = arguments.out, arguments.manifest
     if arguments.command == "calibrate":
-        if arguments.pictures is None:
-            raise CalibrationError("no pictures: give --pictures or set READER_FACE_DATA")
-        calibrate(arguments.out, MANIFEST, arguments.pictures, print)
+        print("\n".join(calibrate(arguments.pairs, arguments.cohort, out, manifest, _to_stderr)))
         return 0
     if arguments.command == "evaluate":
-        figures = evaluate(arguments.pairs, arguments.out, MANIFEST, arguments.json, arguments.plots, _to_stderr)
+        figures = evaluate(arguments.pairs, out, manifest, arguments.json, arguments.plots, _to_stderr)
         print("\n".join(table(figures)))
         return 0
-    faults = list(verify(arguments.out))
+    if arguments.command == "build":
+        build(out, print, manifest)
+    faults = list(verify(out, manifest))
     for line in faults:
-        print(f"error: {line}; run `python -m models build`", file=sys.stderr)
+        print(f"error: {line}", file=sys.stderr)
     if not faults:
-        print(f"models in {arguments.out} are those of the manifest")
+        print(f"models in {out} are those of the manifest")
     return 1 if faults else 0
 
 

@@ -1,191 +1,150 @@
-"""Makes the cohort's statistics and the thresholds from pictures, for whatever recogniser the manifest names.
+"""Makes the cohort's statistics and the thresholds from pictures: `python -m models calibrate`.
 
-The committed statistics are of all pictures. The scores that set the thresholds are not: for each pair, the
-cohort is drawn from statistics without the pictures of either person (and of the persons that share their
-fold), because a cohort that knew them would make the thresholds too strict.
+It does so for whatever recognisers the manifest names. The statistics written are of all pictures; the scores that
+set the thresholds come from cohorts that know neither person of a pair (models/crossfit.py).
 """
 
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations_with_replacement, groupby
+from math import ceil, sqrt
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from firmware.face.cohort import PARTS, Cohort, Statistics
-from firmware.face.decide import scores
-from firmware.face.embed import Embedding
-from firmware.face.manifest import CohortRule, load_manifest
-from firmware.face.photo import PhotoError
+from firmware.face.cohort import PARTS, Statistics
+from firmware.face.manifest import load_manifest
 from firmware.face.vision import FaceVision
-from firmware.tflite import Floats
+from models.calibrate_cohort import embed_others, members_of, read_folder
+from models.crossfit import CalibrationError, crossfit_scores, statistics
+from models.evaluate_pairs import Pairs, PairsError, read_pairs
+from models.evaluate_scores import embed_pairs
 from models.figures import Rate, false_matches, false_non_matches, threshold_at
-from models.pictures import EAST_ASIAN, Group, cohort_paths, person, read_groups
 
-_FOLDS = 10
-FACTORS = 64
-"""Directions kept of a group's covariance; of the rest only how much there is, number by number."""
-
-
-class CalibrationError(Exception):
-    """There is nothing to calibrate with."""
+_RATES = {"threshold_fmr_1e3": 1e-3, "threshold_fmr_1e4": 1e-4}
+_ENOUGH = 10
+"""Impostors at or above a threshold from which on it is not called unsure."""
 
 
 @dataclass(frozen=True)
-class Scored:
-    """Scores of one group of people."""
+class Plan:
+    """What each group of the list of pairs serves for, as the manifest says."""
 
-    name: str
-    genuine: Floats
-    impostor: Floats
+    members: dict[str, tuple[str, ...]]
+    """By group of the cohort: groups of the list whose pictures join it. The first has the folder's as well."""
+    impostors: tuple[str, ...]
+    """Groups whose impostors set the thresholds."""
+    used: str
+    """The threshold that the reader decides by."""
 
 
-def calibrate(models_dir: Path, manifest: Path, pictures: Path, report: Callable[[str], None]) -> None:
-    """Rewrites the statistics beside `manifest` and the thresholds in it. Raises CalibrationError, ModelError."""
+def calibrate(
+    pairs_file: Path, cohort: Path, models_dir: Path, manifest: Path, report: Callable[[str], None]
+) -> list[str]:
+    """Rewrites the statistics beside `manifest` and the thresholds in it; gives the cross-fitted rates as a table.
+
+    `cohort`: folder of pictures of people in general. Raises PairsError, ModelError, CalibrationError, OSError.
+    """
     described = load_manifest(manifest)
-    vision = FaceVision(described, models_dir)
-    vectors: dict[str, Floats] = {}
-    for name, paths in _folders(pictures).items():
-        found = embed_paths(vision, pictures, paths)
-        report(f"{name}: a face in {len(found)} of {len(paths)} pictures")
-        vectors |= {path: embedding.vector for path, embedding in found.items()}
-    groups = [_seen(group, vectors) for group in read_groups(pictures)]
-    members = {name: [path for path in paths if path in vectors] for name, paths in cohort_paths(pictures).items()}
-    if not groups or not all(members.values()):
-        raise CalibrationError(f"{pictures} lacks pictures of a group")
-    scored = crossfit(groups, vectors, members, described.cohort)
-    strangers = np.concatenate([group.impostor for group in scored if group.name in EAST_ASIAN])
+    FaceVision(described, models_dir)  # a model that is missing or unlike its description ends it here
+    pairs = read_pairs(pairs_file)
+    if pairs.contradictory.any():
+        line = int(pairs.line[np.argmax(pairs.contradictory)])
+        raise PairsError(pairs_file, line, "two persons here, one by other lines: correct same")
+    plan = read_plan(manifest, pairs)
+    strangers = ~pairs.same & np.isin(pairs.group, [pairs.groups.index(name) for name in plan.impostors])
+    check_number(int(strangers.sum()), plan, report)
+    folder = read_folder(cohort, pairs)
+    report(f"{len(pairs.pictures):,} pictures of {pairs_file}, then {len(folder.others):,} of {cohort}")
+    vectors = embed_pairs(pairs, manifest, models_dir, report)
+    vectors |= embed_others(folder, pairs, manifest, models_dir, report)
+    members = members_of(plan.members, pairs, folder, vectors)
+    for name, group in members.items():
+        report(f"{name}: {len(group.vectors):,} faces of {np.unique(group.persons).size:,} people")
+    scores = crossfit_scores(pairs, vectors, members, described.cohort, report)
     thresholds = {
-        "threshold_fmr_1e3": threshold_at(strangers, 1e-3),
-        "threshold_fmr_1e4": threshold_at(strangers, 1e-4),
+        name: ceil(threshold_at(scores[strangers], rate) * 1e4) / 1e4  # as many digits as are written
+        for name, rate in _RATES.items()
     }
-    content = _packed({name: group_statistics(paths, vectors) for name, paths in members.items()})
-    (manifest.parent / described.cohort.file.name).write_bytes(content)
-    settings = {"[cohort]": {"sha256": f'"{hashlib.sha256(content).hexdigest()}"'}}
-    settings["[decision]"] = {name: f"{value:.4f}" for name, value in thresholds.items()}
-    manifest.write_text(with_settings(manifest.read_text("utf-8"), settings), "utf-8")
-    for line in table(scored, thresholds.values()):
-        report(line)
+    content = _packed({name: statistics(group) for name, group in members.items()})
+    settings = {"cohort": {"sha256": f'"{hashlib.sha256(content).hexdigest()}"'}}
+    settings["decision"] = {name: f"{value:.4f}" for name, value in thresholds.items()}
+    text = with_settings(manifest.read_text("utf-8"), settings)
+    _replace({manifest.parent / described.cohort.file.name: content, manifest: text.encode()})
+    for name, value in thresholds.items():
+        reached = false_matches(scores[strangers], value)
+        report(f"{name} = {value:.4f}: {reached.errors:,} of {reached.trials:,} impostor pairs reach it")
+    return list(table(pairs, scores, thresholds.values()))
 
 
-def embed_paths(vision: FaceVision, folder: Path, paths: Iterable[str]) -> dict[str, Embedding]:
-    """Embeddings of pictures in `folder` by path; a picture without a face is left out."""
-    return {path: found for path in paths if (found := _embed(vision, folder / path))}
+def read_plan(manifest: Path, pairs: Pairs) -> Plan:
+    """The manifest's plan for this list. Raises CalibrationError where the list lacks a group."""
+    read = tomllib.loads(manifest.read_text("utf-8"))
+    decision = read["decision"]
+    plan = Plan(
+        members={group["name"]: tuple(group.get("pairs", ())) for group in read["cohort"]["groups"]},
+        impostors=tuple(decision.get("impostors", pairs.groups)),
+        used=f"threshold_{decision['use']}",
+    )
+    named = {f"group {name} in [cohort]": groups for name, groups in plan.members.items()}
+    for where, groups in (*named.items(), ("`impostors` in [decision]", plan.impostors)):
+        if missing := [name for name in groups if name not in pairs.groups]:
+            raise CalibrationError(
+                f"{where} of {manifest} names {', '.join(missing)}, and {pairs.file} has only the groups "
+                f"{', '.join(pairs.groups)}: name some of these there, or leave that line's key out"
+            )
+    return plan
 
 
-def crossfit(
-    groups: Iterable[Group], vectors: Mapping[str, Floats], members: Mapping[str, list[str]], rule: CohortRule
-) -> list[Scored]:
-    """Scores of all pairs, each against a cohort that knows neither person."""
-    groups = list(groups)
-    folds = _folds(vectors)
-    general = group_statistics(members["general"], vectors)
-    matrices = {group.name: np.zeros(group.genuine.shape, np.float32) for group in groups}
-    for left, right in combinations_with_replacement(range(_FOLDS), 2):
-        others = {
-            name: group_statistics([path for path in paths if folds[person(path)] not in (left, right)], vectors)
-            for name, paths in members.items()
-            if name != "general"
-        }
-        cohort = Cohort(rule, {"general": general} | others)
-        for group in groups:
-            references, lives = (_stack(paths, vectors) for paths in (group.references, group.lives))
-            for one, other in {(left, right), (right, left)}:
-                rows, columns = _members_of(one, group.references, folds), _members_of(other, group.lives, folds)
-                matrices[group.name][np.ix_(rows, columns)] = scores(cohort, references[rows], lives[columns])
-    return [
-        Scored(group.name, matrices[group.name][group.genuine], matrices[group.name][group.impostor])
-        for group in groups
-    ]
-
-
-def group_statistics(paths: Iterable[str], vectors: Mapping[str, Floats]) -> Statistics:
-    """Mean and covariance in which every person counts the same, however many pictures there are."""
-    paths = list(paths)
-    _, inverse, counts = np.unique([person(path) for path in paths], return_inverse=True, return_counts=True)
-    weights = 1 / (counts[inverse] * counts.size)
-    stacked = _stack(paths, vectors).astype(np.float64)
-    mean = weights @ stacked
-    scale = np.sqrt(weights / (1 - float((weights**2).sum())))
-    _, extents, directions = np.linalg.svd((stacked - mean) * scale[:, None], full_matrices=False)
-    factors = extents[:, None] * directions
-    rest = np.sqrt((factors[FACTORS:] ** 2).sum(0))
-    return Statistics(*(part.astype(np.float32) for part in (mean, factors[:FACTORS], rest)))
+def check_number(impostors: int, plan: Plan, report: Callable[[str], None]) -> None:
+    """Warns of a threshold that so many impostor pairs leave unsure. Raises CalibrationError where they are too few for
+    the one that the reader decides by."""
+    for name, rate in _RATES.items():
+        reaching = int(impostors * rate)
+        said = (
+            f"{impostors:,} impostor pairs ({', '.join(plan.impostors)}) for a false match rate of 1 in {1 / rate:,.0f}"
+        )
+        people = ceil((1 + sqrt(1 + 4 * _ENOUGH / rate)) / 2)
+        wanted = f"{_ENOUGH / rate:,.0f} are enough ({people:,} people, all against all)"
+        if not reaching and name == plan.used:
+            raise CalibrationError(f"only {said}: {wanted}; or name another threshold under `use` in [decision]")
+        if reaching < _ENOUGH:
+            report(f"warning: {name} is unsure, with only {said}: {wanted}")
 
 
 def with_settings(text: str, settings: Mapping[str, Mapping[str, str]]) -> str:
     """A TOML text with single values replaced, by section and key; everything else stays as it is."""
     for section, values in settings.items():
-        start = text.index(section)
         for key, value in values.items():
-            head, tail = text[:start], text[start:]
-            replaced, count = re.subn(rf"^{key} = [^\s#]+", f"{key} = {value}", tail, count=1, flags=re.MULTILINE)
+            pattern = rf"^(\[{section}\]\n(?:(?!\[).*\n)*?{key} = )[^\s#]+"
+            text, count = re.subn(pattern, rf"\g<1>{value}", text, count=1, flags=re.MULTILINE)
             if not count:
-                raise CalibrationError(f"no {key} in {section} of the manifest")
-            text = head + replaced
+                raise CalibrationError(f"no {key} in [{section}] of the manifest: write it there, on a line of its own")
     return text
 
 
-def table(scored: Iterable[Scored], thresholds: Iterable[float]) -> Iterable[str]:
+def table(pairs: Pairs, scores: NDArray[np.float64], thresholds: Iterable[float]) -> Iterator[str]:
     """Rows of Markdown: error rates by group at each threshold, with 95 % bounds."""
     thresholds = list(thresholds)
     yield "| group | threshold | genuine | FNMR % (95 %) | impostor | FMR per 1,000 (95 %) |"
     yield "|---|---|---|---|---|---|"
-    for group in scored:
+    for number, name in enumerate(pairs.groups):
+        genuine, impostor = (scores[(pairs.group == number) & kind] for kind in (pairs.same, ~pairs.same))
         for threshold in thresholds:
-            missed = false_non_matches(group.genuine, threshold)
-            taken = false_matches(group.impostor, threshold)
+            missed, taken = false_non_matches(genuine, threshold), false_matches(impostor, threshold)
             yield (
-                f"| {group.name} | {threshold:.4f} | {missed.trials} | {_with_bounds(missed, 100)} "
-                f"| {taken.trials} | {_with_bounds(taken, 1000)} |"
+                f"| {name} | {threshold:.4f} | {missed.trials:,} | {_with_bounds(missed, 100)} "
+                f"| {taken.trials:,} | {_with_bounds(taken, 1000)} |"
             )
 
 
 def _with_bounds(rate: Rate, unit: int) -> str:
     low, high = rate.bounds()
     return f"{rate.value * unit:.2f} ({low * unit:.2f}-{high * unit:.2f})"
-
-
-def _embed(vision: FaceVision, path: Path) -> Embedding | None:
-    if path.suffix == ".jp2":
-        try:
-            return vision.reference(path.read_bytes())
-        except PhotoError:
-            return None
-    with Image.open(path) as picture:
-        frame = np.asarray(picture.convert("RGB"))
-    sighting = vision.look(frame)
-    return None if sighting.mesh is None else vision.live(frame, sighting)
-
-
-def _folders(pictures: Path) -> dict[str, list[str]]:
-    """The pictures in use, as paths within the folder, by the folder they lie in."""
-    used = {path for group in read_groups(pictures) for path in (*group.references, *group.lives)}
-    used.update(path for paths in cohort_paths(pictures).values() for path in paths)
-    return {name: list(paths) for name, paths in groupby(sorted(used), lambda path: path.split("/")[0])}
-
-
-def _seen(group: Group, vectors: Mapping[str, Floats]) -> Group:
-    references = tuple(path for path in group.references if path in vectors)
-    return Group(group.name, references, tuple(path for path in group.lives if path in vectors))
-
-
-def _folds(paths: Iterable[str]) -> dict[str, int]:
-    return {name: number % _FOLDS for number, name in enumerate(sorted({person(path) for path in paths}))}
-
-
-def _members_of(fold: int, paths: Iterable[str], folds: Mapping[str, int]) -> NDArray[np.intp]:
-    """Positions in `paths` of the fold's persons."""
-    return np.flatnonzero([folds[person(path)] == fold for path in paths])
-
-
-def _stack(paths: Iterable[str], vectors: Mapping[str, Floats]) -> Floats:
-    return np.stack([vectors[path] for path in paths])
 
 
 def _packed(groups: Mapping[str, Statistics]) -> bytes:
@@ -195,3 +154,12 @@ def _packed(groups: Mapping[str, Statistics]) -> bytes:
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     return file.getvalue()
+
+
+def _replace(contents: Mapping[Path, bytes]) -> None:
+    """Writes all files before it puts any of them in its place."""
+    unfinished = {path: path.with_name(f"{path.name}.part") for path in contents}
+    for path, content in contents.items():
+        unfinished[path].write_bytes(content)
+    for path, part in unfinished.items():
+        part.replace(path)

@@ -17,7 +17,7 @@ from firmware.face.manifest import Manifest, load_manifest
 from firmware.tflite import runtime_name
 from models.evaluate_pairs import Pairs, read_pairs
 from models.evaluate_rates import NOMINAL, Comparisons, Report, group_report
-from models.evaluate_scores import embed_pictures, score_pairs
+from models.evaluate_scores import embed_pairs, score_pairs
 from models.evaluate_sheet import FONT, draw_sheet
 
 
@@ -39,8 +39,8 @@ def evaluate(
     if (number := int(pairs.contradictory.sum())) > 0:
         line = int(pairs.line[np.argmax(pairs.contradictory)])
         report(f"warning: {pairs_file}, line {line}: two persons here, one by other lines; {number} such pairs")
-    vectors = embed_pictures(pairs, manifest, models_dir, report)
-    scores = score_pairs(pairs, vectors, engine.cohort)
+    vectors = embed_pairs(pairs, manifest, models_dir, report)
+    scores = score_pairs(pairs, np.arange(pairs.left.size), vectors, engine.cohort)
     shipped = {"1e-3": described.thresholds.fmr_1e3, "1e-4": described.thresholds.fmr_1e4}
     groups = {name: comparisons(pairs, scores, pairs.group == number) for number, name in enumerate(pairs.groups)}
     everyone = comparisons(pairs, scores, np.ones(scores.size, np.bool_))

@@ -1,7 +1,7 @@
-"""Scores of listed pairs, with the models, the cohort and the decision's rule that the reader uses."""
+"""Vectors of pictures and scores of listed pairs, with the models and the decision's rule that the reader uses."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -18,7 +18,7 @@ from firmware.face.manifest import load_manifest
 from firmware.face.photo import PhotoError, open_photo
 from firmware.face.vision import FaceVision
 from firmware.tflite import Floats
-from models.evaluate_pairs import Pairs, PairsError
+from models.evaluate_pairs import Indices, Pairs, PairsError
 
 _BLOCK = 256
 """References that are compared at a time."""
@@ -26,18 +26,38 @@ _REPORT_EVERY = 5.0
 """Seconds between lines of progress."""
 
 
-def embed_pictures(pairs: Pairs, manifest: Path, models_dir: Path, report: Callable[[str], None]) -> dict[int, Floats]:
-    """Vectors of all pictures of the list in which there is a face, each embedded once, in a process per core.
+class PictureError(Exception):
+    """A file cannot be used as a picture: `picture` is its number, `reason` what is wrong with it."""
 
-    A .jp2 file is taken for the photo of a card, anything else for a picture of the camera. Raises PairsError.
+    def __init__(self, picture: int, reason: str) -> None:
+        super().__init__(reason)
+        self.picture = picture
+        self.reason = reason
+
+
+def embed_pairs(pairs: Pairs, manifest: Path, models_dir: Path, report: Callable[[str], None]) -> dict[int, Floats]:
+    """Vectors of all pictures of the list in which there is a face, by number. Raises PairsError."""
+    paths = [pairs.path(picture) for picture in range(len(pairs.pictures))]
+    try:
+        return embed_pictures(paths, manifest, models_dir, report)
+    except PictureError as error:
+        reason = f"{paths[error.picture]} {error.reason}: replace the picture, or remove its lines"
+        raise PairsError(pairs.file, pairs.line_of(error.picture), reason) from error
+
+
+def embed_pictures(
+    paths: Sequence[Path], manifest: Path, models_dir: Path, report: Callable[[str], None]
+) -> dict[int, Floats]:
+    """Vectors of the pictures in which there is a face, by their number in `paths`, made in a process per core.
+
+    A .jp2 file is taken for the photo of a card, anything else for a picture of the camera. Raises PictureError.
     """
     vectors = {}
     begun = told = monotonic()
-    count = len(pairs.pictures)
-    for picture, result in enumerate(_results(pairs, manifest, models_dir)):
+    count = len(paths)
+    for picture, result in enumerate(_results(paths, manifest, models_dir)):
         if isinstance(result, str):
-            reason = f"{pairs.path(picture)} {result}: replace the picture, or remove its lines"
-            raise PairsError(pairs.file, pairs.line_of(picture), reason)
+            raise PictureError(picture, result)
         if result is not None:
             vectors[picture] = result
         if (now := monotonic()) - told > _REPORT_EVERY or picture + 1 == count:
@@ -47,29 +67,29 @@ def embed_pictures(pairs: Pairs, manifest: Path, models_dir: Path, report: Calla
     return vectors
 
 
-def score_pairs(pairs: Pairs, vectors: dict[int, Floats], cohort: Cohort) -> NDArray[np.float64]:
-    """P scores; minus infinity where a picture shows no face, because the reader then finds no match."""
-    found: NDArray[np.float64] = np.full(pairs.left.size, -np.inf)
+def score_pairs(pairs: Pairs, chosen: Indices, vectors: Mapping[int, Floats], cohort: Cohort) -> NDArray[np.float64]:
+    """Scores of the chosen pairs; minus infinity where a picture has no vector, because the reader finds no match."""
+    found: NDArray[np.float64] = np.full(chosen.size, -np.inf)
     seen = np.isin(np.arange(len(pairs.pictures)), list(vectors))
-    usable = np.flatnonzero(seen[pairs.left] & seen[pairs.right])
+    left, right = pairs.left[chosen], pairs.right[chosen]
+    usable = np.flatnonzero(seen[left] & seen[right])
     if not usable.size:
         return found
-    references = np.unique(pairs.left[usable])
+    references = np.unique(left[usable])
     for block in np.array_split(references, -(-references.size // _BLOCK)):
-        chosen = usable[np.isin(pairs.left[usable], block)]
-        lives, column = np.unique(pairs.right[chosen], return_inverse=True)
+        at = usable[np.isin(left[usable], block)]
+        lives, column = np.unique(right[at], return_inverse=True)
         cross = scores(cohort, _stack(block, vectors), _stack(lives, vectors))
-        found[chosen] = cross[np.searchsorted(block, pairs.left[chosen]), column]
+        found[at] = cross[np.searchsorted(block, left[at]), column]
     return found
 
 
-def _stack(pictures: NDArray[np.intp], vectors: dict[int, Floats]) -> Floats:
+def _stack(pictures: Indices, vectors: Mapping[int, Floats]) -> Floats:
     return np.stack([vectors[int(picture)] for picture in pictures])
 
 
-def _results(pairs: Pairs, manifest: Path, models_dir: Path) -> Iterator[Floats | str | None]:
+def _results(paths: Sequence[Path], manifest: Path, models_dir: Path) -> Iterator[Floats | str | None]:
     """Of each picture its vector, None where no face is found, or what is wrong with the file."""
-    paths: Sequence[Path] = [pairs.path(picture) for picture in range(len(pairs.pictures))]
     workers = len(os.sched_getaffinity(0))
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (manifest.resolve(), models_dir.resolve()))
     try:

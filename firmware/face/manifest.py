@@ -35,12 +35,12 @@ class PinnedFile:
         path = folder / self.name
         try:
             if path.stat().st_size > _MAX_MODEL_BYTES:
-                raise ModelError(self.name, "larger than any model")
+                raise ModelError(self.name, f"larger than {_MAX_MODEL_BYTES >> 20} MiB, the most that the reader loads")
             content = path.read_bytes()
         except OSError as error:
             raise ModelError(self.name, f"cannot be read ({error.strerror})") from error
-        if hashlib.sha256(content).hexdigest() != self.sha256:
-            raise ModelError(self.name, "is not the file that the manifest names (SHA-256 differs)")
+        if (found := hashlib.sha256(content).hexdigest()) != self.sha256:
+            raise ModelError(self.name, f"is not the file that the manifest names (SHA-256 differs: {found})")
         return content
 
 

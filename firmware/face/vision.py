@@ -11,7 +11,7 @@ from firmware.face.detect import SIDE as DETECTOR_SIDE
 from firmware.face.detect import Detector, Face
 from firmware.face.embed import Embedder, Embedding
 from firmware.face.geometry import Points
-from firmware.face.manifest import Manifest, ModelError, PinnedFile
+from firmware.face.manifest import Manifest, ModelError, PinnedFile, Recogniser
 from firmware.face.mesh import SIDE as MESH_SIDE
 from firmware.face.mesh import Mesher
 from firmware.face.photo import PhotoError, open_photo
@@ -41,10 +41,7 @@ class FaceVision:
         self._detector = Detector(_interpreter(manifest.detector, models_dir, DETECTOR_SIDE))
         self._mesher = Mesher(_interpreter(manifest.mesh, models_dir, MESH_SIDE))
         self._embedder = Embedder(
-            [
-                (recogniser, _interpreter(recogniser.file, models_dir, recogniser.side))
-                for recogniser in manifest.recognisers
-            ]
+            [(recogniser, _of_recogniser(recogniser, models_dir)) for recogniser in manifest.recognisers]
         )
 
     def reference(self, jp2: bytes) -> Embedding:
@@ -85,5 +82,18 @@ def _interpreter(file: PinnedFile, folder: Path, side: int) -> Interpreter:
     except ModelRefused as error:
         raise ModelError(file.name, str(error)) from error
     if interpreter.input_shape != (1, side, side, 3):
-        raise ModelError(file.name, f"takes pictures of another size than {side} x {side}")
+        shape = " x ".join(map(str, interpreter.input_shape))
+        raise ModelError(
+            file.name, f"takes {shape} numbers, not 1 x {side} x {side} x 3 as `input` in the manifest says"
+        )
+    return interpreter
+
+
+def _of_recogniser(recogniser: Recogniser, folder: Path) -> Interpreter:
+    interpreter = _interpreter(recogniser.file, folder, recogniser.side)
+    if interpreter.output_sizes != (recogniser.size,):
+        sizes = " and ".join(map(str, interpreter.output_sizes))
+        raise ModelError(
+            recogniser.file.name, f"gives {sizes} numbers, not {recogniser.size} as `output` in the manifest says"
+        )
     return interpreter

@@ -19,7 +19,7 @@ from firmware.face.engine import FaceEngine
 from firmware.face.manifest import load_manifest
 from models.build import MANIFEST
 from models.evaluate_pairs import PairsError, read_pairs
-from models.evaluate_scores import embed_pictures, score_pairs
+from models.evaluate_scores import embed_pairs, score_pairs
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "build/models"
@@ -98,7 +98,7 @@ def test_report_plots_and_progress_of_a_run(portraits: Path, tmp_path: Path) -> 
 def test_scores_are_those_by_which_the_reader_decides(portraits: Path) -> None:
     pairs = read_pairs(listed(portraits, PAIRS))
     engine = FaceEngine.load(BUILT, MANIFEST)
-    scores = score_pairs(pairs, embed_pictures(pairs, MANIFEST, BUILT, print), engine.cohort)
+    scores = score_pairs(pairs, np.arange(pairs.left.size), embed_pairs(pairs, MANIFEST, BUILT, print), engine.cohort)
     card = engine.reference((portraits / "card.jp2").read_bytes())
     for pair, (_, path, _, _) in enumerate(PAIRS):
         if pair in (0, 3):
@@ -119,14 +119,14 @@ def test_picture_that_cannot_be_read_ends_the_run_with_its_line(
     (folder / name).write_bytes(whole[: len(whole) // 2] if content is None else content)
     pairs = read_pairs(listed(folder, [PAIRS[5], *PAIRS]))
     with pytest.raises(PairsError, match=rf"pairs.csv, line 3: .*{name} cannot .*: replace the picture"):
-        embed_pictures(pairs, MANIFEST, BUILT, print)
+        embed_pairs(pairs, MANIFEST, BUILT, print)
 
 
 def test_camera_picture_of_sixteen_bits_is_refused(tmp_path: Path) -> None:
     Image.new("I;16", (64, 64)).save(tmp_path / "deep.png")
     pairs = read_pairs(listed(tmp_path, [("deep.png", "deep.png", 1, "x"), ("deep.png", "deep.png", 0, "x")]))
     with pytest.raises(PairsError, match=r"line 2: .*deep.png has more than 8 bits"):
-        embed_pictures(pairs, MANIFEST, BUILT, print)
+        embed_pairs(pairs, MANIFEST, BUILT, print)
 
 
 def test_camera_picture_on_its_side_is_turned_as_its_file_says(portraits: Path, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_camera_picture_on_its_side_is_turned_as_its_file_says(portraits: Path, 
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise
     turned.save(tmp_path / "turned.png", exif=exif)
     pairs = read_pairs(listed(tmp_path, [("upright.png", "turned.png", 1, "x"), ("upright.png", "turned.png", 0, "x")]))
-    vectors = embed_pictures(pairs, MANIFEST, BUILT, print)
+    vectors = embed_pairs(pairs, MANIFEST, BUILT, print)
     assert np.array_equal(vectors[0], vectors[1])
 
 
