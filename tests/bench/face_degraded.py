@@ -3,16 +3,18 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from face_effects import FROM_CAMERA, FROM_CARD
-from face_pairs import Cross, Row, cross, owner
+from face_pairs import listed_pairs
 from PIL import Image
 
 from firmware.face.engine import FaceEngine
 from firmware.face.geometry import Points
+from models.evaluate_pairs import Pairs
 
 AS_IT_IS = "as it is"
 MOST_LIVES = {"lfw_ea": 222, "nuaa": 84, "london": 51}
@@ -25,7 +27,7 @@ class Degraded:
     """Collects pairs: groups named "GROUP: HOW"."""
 
     def __init__(self, engine: FaceEngine, scratch: Path) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[tuple[Path, Path, str]] = []
         self.origin: dict[Path, Path] = {}
         """Of each picture made, what it was made of."""
         self.jobs: list[Job] = []
@@ -60,26 +62,23 @@ class Degraded:
         return self._engine.look(np.asarray(_opened(picture))).mesh
 
 
-def degraded_cross(plain: Cross, data: Path, engine: FaceEngine, scratch: Path) -> Cross:
-    """The pairs of some groups, as they are and degraded in every way."""
+def degraded_pairs(plain: Pairs, engine: FaceEngine, scratch: Path) -> Pairs:
+    """The pairs of some groups, as they are and degraded in every way. Persons have the numbers that they have in
+    `plain`."""
     degraded = Degraded(engine, scratch)
-    for group, most in MOST_LIVES.items():
-        degraded.add(group, _some(plain, group, most))
+    for group in sorted(set(MOST_LIVES) & set(plain.groups)):
+        degraded.add(group, _some(plain, group, MOST_LIVES[group]))
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         list(pool.map(lambda job: job(), degraded.jobs))
-    return cross(
-        degraded.rows,
-        lambda picture: owner(degraded.origin.get(picture, picture), data),
-        data,
-        scratch / "degraded.csv",
-    )
+    persons = {plain.path(picture): int(plain.person[picture]) for picture in range(len(plain.pictures))}
+    persons |= {made: persons[origin] for made, origin in degraded.origin.items()}
+    rows = ((card, live, group, str(persons[card]), str(persons[live])) for card, live, group in degraded.rows)
+    pairs = listed_pairs(rows, scratch / "degraded.csv")
+    return replace(pairs, person=np.array([persons[Path(name)] for name in pairs.pictures]))
 
 
-def _some(plain: Cross, group: str, most: int) -> list[Pair]:
+def _some(pairs: Pairs, group: str, most: int) -> list[Pair]:
     """The pairs of a group with every n-th of its camera pictures."""
-    pairs = plain.pairs
-    if group not in pairs.groups:
-        return []
     inside = np.flatnonzero(pairs.group == pairs.groups.index(group))
     lives = np.unique(pairs.right[inside])
     chosen = inside[np.isin(pairs.right[inside], lives[:: -(-lives.size // most)])]

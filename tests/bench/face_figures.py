@@ -7,21 +7,25 @@ PARTS says which parts there are; without one, all. Pictures of READER_FACE_DATA
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from face_degraded import degraded_cross
-from face_pairs import Cross, NoPictures, data_folder, full_cross
-from face_rates import compare
+from face_degraded import degraded_pairs
+from face_pairs import NoPictures, data_folder, full_cross
+from face_rates import OURS, PEER, Cohort, Compared, our_scores, peer_scores, read_cohort
 from face_tables import accuracy_lines, degraded_lines, fused_lines
 from face_time import MODELS, preview_line, time_lines
+from face_variants import variant_lines
 from face_visit import visit_lines
 
 from firmware.face.engine import FaceEngine
 from firmware.face.manifest import load_manifest
+from firmware.tflite import Floats
 from models.build import MANIFEST
+from models.evaluate_pairs import Pairs
+from models.evaluate_scores import embed_pairs
 
 
 @dataclass(frozen=True)
@@ -36,25 +40,34 @@ class Bench:
         return data_folder()
 
     @cached_property
-    def cross(self) -> Cross:
+    def pairs(self) -> Pairs:
         return full_cross(self.data, self.scratch)
+
+    @cached_property
+    def cohort(self) -> Cohort:
+        return read_cohort(self.pairs, self.data, MANIFEST, MODELS, report)
+
+    def compare(self, pairs: Pairs, vectors: Mapping[int, Floats]) -> Compared:
+        """Both on the same pairs."""
+        ours = our_scores(pairs, vectors, self.cohort, MANIFEST, report)
+        return Compared(pairs, {OURS: ours, PEER: peer_scores(pairs, self.peer_python, report)})
 
 
 def accuracy(bench: Bench) -> Iterator[str]:
-    compared = compare(bench.cross, MANIFEST, MODELS, bench.peer_python, report)
+    compared = bench.compare(bench.pairs, bench.cohort.vectors)
     yield from accuracy_lines(compared, load_manifest(MANIFEST).thresholds)
     yield from fused_lines(compared, "nuaa")
 
 
 def degraded(bench: Bench) -> Iterator[str]:
     report("degrading pictures")
-    worse = degraded_cross(bench.cross, bench.data, FaceEngine.load(MODELS, MANIFEST), bench.scratch)
-    compared = compare(worse, MANIFEST, MODELS, bench.peer_python, report)
+    pairs = degraded_pairs(bench.pairs, FaceEngine.load(MODELS, MANIFEST), bench.scratch)
+    compared = bench.compare(pairs, embed_pairs(pairs, MANIFEST, MODELS, report))
     yield from degraded_lines(compared, load_manifest(MANIFEST).thresholds)
 
 
 def time(bench: Bench) -> Iterator[str]:
-    return time_lines(bench.cross.pairs, bench.peer_python, report)
+    return time_lines(bench.pairs, bench.peer_python, report)
 
 
 def preview(bench: Bench) -> Iterator[str]:
@@ -65,8 +78,12 @@ def visit(bench: Bench) -> Iterator[str]:
     return visit_lines(report)
 
 
+def variants(bench: Bench) -> Iterator[str]:
+    return variant_lines(bench.pairs, bench.data, bench.peer_python, bench.scratch, report)
+
+
 PARTS: dict[str, Callable[[Bench], Iterator[str]]] = {
-    part.__name__: part for part in (accuracy, degraded, time, preview, visit)
+    part.__name__: part for part in (accuracy, degraded, time, variants, preview, visit)
 }
 
 

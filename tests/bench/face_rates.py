@@ -9,13 +9,15 @@ from pathlib import Path
 from time import monotonic
 
 import numpy as np
-from face_pairs import Cross
 from numpy.typing import NDArray
 
 from firmware.face.manifest import load_manifest
+from firmware.tflite import Floats
+from models.calibrate import read_plan
+from models.calibrate_cohort import embed_others, members_of, read_folder
 from models.crossfit import Members, crossfit_scores
 from models.evaluate_pairs import Pairs
-from models.evaluate_scores import embed_pictures
+from models.evaluate_scores import embed_pairs
 from models.figures import Scores
 
 TOLERANCE = 0.6
@@ -41,24 +43,27 @@ class Compared:
         return found[inside & self.pairs.same], found[inside & ~self.pairs.same]
 
 
-def compare(cross: Cross, manifest: Path, models_dir: Path, peer_python: Path, report: Report) -> Compared:
-    """Embeds and scores all pairs with both."""
-    scores = {
-        OURS: our_scores(cross, manifest, models_dir, report),
-        PEER: peer_scores(cross.pairs, peer_python, report),
-    }
-    return Compared(cross.pairs, scores)
+@dataclass(frozen=True)
+class Cohort:
+    """What ours are scored against, and the vectors it was made of: those of the pairs that are not degraded."""
+
+    vectors: Mapping[int, Floats]
+    members: Mapping[str, Members]
 
 
-def our_scores(cross: Cross, manifest: Path, models_dir: Path, report: Report) -> NDArray[np.float64]:
+def read_cohort(pairs: Pairs, data: Path, manifest: Path, models_dir: Path, report: Report) -> Cohort:
+    """Of the same pictures as `python -m models calibrate` makes it."""
+    folder = read_folder(data / "cohort", pairs)
+    vectors = embed_pairs(pairs, manifest, models_dir, report)
+    vectors |= embed_others(folder, pairs, manifest, models_dir, report)
+    return Cohort(vectors, members_of(read_plan(manifest, pairs).members, pairs, folder, vectors))
+
+
+def our_scores(
+    pairs: Pairs, vectors: Mapping[int, Floats], cohort: Cohort, manifest: Path, report: Report
+) -> NDArray[np.float64]:
     """Each against a cohort that knows neither person."""
-    vectors = embed_pictures(cross.pairs, manifest, models_dir, report)
-    members = {}
-    for name, pictures in cross.cohort.items():
-        seen = [int(picture) for picture in pictures if int(picture) in vectors]
-        members[name] = Members(np.stack([vectors[picture] for picture in seen]), cross.pairs.person[seen])
-    report("scoring, each pair against a cohort without its persons")
-    return crossfit_scores(cross.pairs, vectors, members, load_manifest(manifest).cohort)
+    return crossfit_scores(pairs, vectors, cohort.members, load_manifest(manifest).cohort, report)
 
 
 def peer_scores(pairs: Pairs, peer_python: Path, report: Report) -> NDArray[np.float64]:

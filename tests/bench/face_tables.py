@@ -36,7 +36,7 @@ def accuracy_lines(compared: Compared, shipped: Thresholds) -> Iterator[str]:
             for who, one in both.items()
         )
         for nominal, rate in NOMINAL.items():
-            found = {who: _own(*scores, rate) for who, scores in both.items()}
+            found = {who: own(*scores, rate) for who, scores in both.items()}
             few = " (too few impostors for it)" if impostor.size * rate < 1 else ""
             yield _row(f"FNMR % at FMR {nominal}{few}", found, 100, GOALS.get(group, {}).get(nominal))
         for nominal, threshold in {"1e-3": shipped.fmr_1e3, "1e-4": shipped.fmr_1e4}.items():
@@ -56,7 +56,7 @@ def fused_lines(compared: Compared, group: str) -> Iterator[str]:
     )
     for nominal, rate in NOMINAL.items():
         few = " (too few impostors for it)" if one[1].size * rate < 1 else ""
-        found = {"fused": _own(*several, rate), "single": _own(*one, rate)}
+        found = {"fused": own(*several, rate), "single": own(*one, rate)}
         yield _row(f"FNMR % at FMR {nominal}{few}", found, 100, FUSED_GOAL if nominal == "1e-4" else None)
 
 
@@ -87,23 +87,23 @@ def degraded_lines(compared: Compared, shipped: Thresholds) -> Iterator[str]:
         if how == AS_IT_IS:
             yield f"{group}: {genuine.size} genuine, {impostor.size:,} impostor pairs"
         cells = (
-            _bounded(_own(genuine, impostor, 1e-3), 100),
-            _bounded(_own(*theirs, 1e-3), 100),
+            bounded(own(genuine, impostor, 1e-3), 100),
+            bounded(own(*theirs, 1e-3), 100),
             f"{np.isneginf(genuine).sum()}, {np.isneginf(theirs[0]).sum()}",
-            _bounded(false_non_matches(genuine, shipped.fmr_1e3), 100),
+            bounded(false_non_matches(genuine, shipped.fmr_1e3), 100),
             f"{false_matches(impostor, shipped.fmr_1e3).value * 1000:.2f}",
         )
         yield f"  {how:<28} {cells[0]:>22} {cells[1]:>22} {cells[2]:>9} {cells[3]:>22} {cells[4]:>9}"
 
 
-def _own(genuine: Scores, impostor: Scores, rate: float) -> Rate:
-    """FNMR at the threshold of these impostors."""
+def own(genuine: Scores, impostor: Scores, rate: float) -> Rate:
+    """FNMR at the threshold at which so many of these impostors match."""
     return false_non_matches(genuine, threshold_at(impostor, rate))
 
 
 def _row(name: str, found: dict[str, Rate], unit: int, goal: float | None) -> str:
     """The first one is held to the goal."""
-    cells = "   ".join(f"{who} {_bounded(rate, unit):<20}" for who, rate in found.items())
+    cells = "   ".join(f"{who} {bounded(rate, unit):<20}" for who, rate in found.items())
     line = f"  {name:<44} {cells}"
     if goal is None:
         return line.rstrip()
@@ -111,6 +111,7 @@ def _row(name: str, found: dict[str, Rate], unit: int, goal: float | None) -> st
     return f"{line}   goal <= {goal:g}: {'met' if value <= goal else 'NOT MET'}"
 
 
-def _bounded(rate: Rate, unit: int) -> str:
+def bounded(rate: Rate, unit: int) -> str:
+    """In per `unit`, with its bounds."""
     low, high = rate.bounds()
     return f"{rate.value * unit:.2f} ({low * unit:.2f}-{high * unit:.2f})"

@@ -66,13 +66,13 @@ def time_lines(pairs: Pairs, peer_python: Path, report: Callable[[str], None]) -
         yield f"  {step:<34} {median(take[shipped]['steps'][step] for take in takes) * 1000:7.1f} ms"
 
 
-def ours(closing: ExitStack, python: Path, models_dir: Path, manifest: Path, threads: int) -> Contender:
-    """This project's engine, with the runtime that `python` has."""
+def ours(closing: ExitStack, python: Path, models_dir: Path, manifest: Path, threads: int, what: str = "") -> Contender:
+    """This project's engine, with the runtime that `python` has. `what` comes before that one's name."""
     line = (python, _HERE / "face_clock.py", models_dir, manifest, str(threads))
     process = _start(closing, line, {**ONE_THREAD, "PYTHONPATH": "."})
     assert process.stdout
     runtime = json.loads(process.stdout.readline() or '"ended at its start"')
-    return Contender(f"{runtime}, {threads} thread{'s' if threads > 1 else ''}", process)
+    return Contender(f"{what}{runtime}, {threads} thread{'s' if threads > 1 else ''}", process)
 
 
 def race(
