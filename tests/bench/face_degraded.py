@@ -18,7 +18,8 @@ from models.evaluate_pairs import Pairs
 
 AS_IT_IS = "as it is"
 MOST_LIVES = {"lfw_ea": 222, "nuaa": 84, "london": 51}
-"""Groups that are degraded, and of how many camera pictures at most: all would take face_recognition half an hour."""
+"""Groups that are degraded, and of how many camera pictures at most: of all it would take half an hour."""
+_REPORT_EVERY = 250
 Pair = tuple[Path, Path]
 Job = Callable[[], None]
 
@@ -62,14 +63,16 @@ class Degraded:
         return self._engine.look(np.asarray(_opened(picture))).mesh
 
 
-def degraded_pairs(plain: Pairs, engine: FaceEngine, scratch: Path) -> Pairs:
+def degraded_pairs(plain: Pairs, engine: FaceEngine, scratch: Path, report: Callable[[str], None]) -> Pairs:
     """The pairs of some groups, as they are and degraded in every way. Persons have the numbers that they have in
     `plain`."""
     degraded = Degraded(engine, scratch)
     for group in sorted(set(MOST_LIVES) & set(plain.groups)):
         degraded.add(group, _some(plain, group, MOST_LIVES[group]))
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(lambda job: job(), degraded.jobs))
+        for number, _ in enumerate(pool.map(lambda job: job(), degraded.jobs), 1):
+            if number % _REPORT_EVERY == 0:
+                report(f"made {number} of {len(degraded.jobs)} degraded pictures")
     persons = {plain.path(picture): int(plain.person[picture]) for picture in range(len(plain.pictures))}
     persons |= {made: persons[origin] for made, origin in degraded.origin.items()}
     rows = ((card, live, group, str(persons[card]), str(persons[live])) for card, live, group in degraded.rows)

@@ -5,6 +5,7 @@
 PARTS says which parts there are; without one, all. Pictures of READER_FACE_DATA, the demo's portraits for the last two.
 """
 
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -60,8 +61,7 @@ def accuracy(bench: Bench) -> Iterator[str]:
 
 
 def degraded(bench: Bench) -> Iterator[str]:
-    report("degrading pictures")
-    pairs = degraded_pairs(bench.pairs, FaceEngine.load(MODELS, MANIFEST), bench.scratch)
+    pairs = degraded_pairs(bench.pairs, FaceEngine.load(MODELS, MANIFEST), bench.scratch, report)
     compared = bench.compare(pairs, embed_pairs(pairs, MANIFEST, MODELS, report))
     yield from degraded_lines(compared, load_manifest(MANIFEST).thresholds)
 
@@ -95,6 +95,7 @@ def main() -> None:
     peer_python, *chosen = sys.argv[1:]
     if unknown := set(chosen) - set(PARTS):
         sys.exit(f"bench-face: no part {', '.join(unknown)}: there are {', '.join(PARTS)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench-face: terminated"))  # else people's pictures would stay
     with tempfile.TemporaryDirectory(prefix="bench-face-") as scratch:
         bench = Bench(Path(peer_python), Path(scratch))
         try:

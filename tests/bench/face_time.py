@@ -116,7 +116,7 @@ def _chosen(pairs: Pairs) -> list[int]:
         generator.permutation(np.flatnonzero(pairs.same & (pairs.group == number)))[:PAIRS_PER_GROUP]
         for number in range(len(pairs.groups))
     ]
-    return [int(pair) for turn in zip(*drawn, strict=True) for pair in turn]
+    return [int(pair) for turn in zip(*drawn, strict=False) for pair in turn]
 
 
 def _against_peer(takes: list[dict[str, dict[str, Any]]], where: str, shown: int | None = None) -> Iterator[str]:
