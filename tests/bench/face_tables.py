@@ -103,8 +103,8 @@ def own(genuine: Scores, impostor: Scores, rate: float) -> Rate:
 
 def _row(name: str, found: dict[str, Rate], unit: int, goal: float | None) -> str:
     """The first one is held to the goal."""
-    cells = "   ".join(f"{who} {bounded(rate, unit):<20}" for who, rate in found.items())
-    line = f"  {name:<44} {cells}"
+    cells = "   ".join(f"{who} {bounded(rate, unit):<24}" for who, rate in found.items())
+    line = f"  {name:<46} {cells}"
     if goal is None:
         return line.rstrip()
     value = next(iter(found.values())).value * unit
