@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Frame = NDArray[np.uint8]
-"""One camera picture: H x W x 3, RGB, 0-255, upright, not mirrored."""
+"""One camera picture: H x W x 3, RGB, 0-255, upright, not mirrored; sides of at most 4096 pixels."""
 
 
 class Point(NamedTuple):
@@ -87,7 +87,7 @@ class Camera(Protocol):
     """The camera that looks at the patient. Blocking: it lives in the face worker's process."""
 
     def frame(self, timeout_s: float) -> Frame | CameraFault:
-        """The next frame, or why there is none."""
+        """The next frame, or why there is none: a worker whose camera takes some seconds more is given up."""
 
     def close(self) -> None: ...
 

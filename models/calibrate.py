@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from firmware.face.cohort import PARTS, Statistics
 from firmware.face.manifest import load_manifest
 from firmware.face.vision import FaceVision
-from models.calibrate_cohort import embed_others, members_of, read_folder
-from models.crossfit import CalibrationError, crossfit_scores, statistics
+from firmware.tflite import Floats
+from models.calibrate_cohort import embed_others, members_of, namesakes, read_folder
+from models.crossfit import CalibrationError, Members, crossfit_scores, statistics
 from models.evaluate_pairs import Pairs, PairsError, read_pairs
 from models.evaluate_scores import embed_pairs
 from models.figures import Rate, false_matches, false_non_matches, threshold_at
@@ -58,14 +59,12 @@ def calibrate(
     plan = read_plan(manifest, pairs)
     strangers = ~pairs.same & np.isin(pairs.group, [pairs.groups.index(name) for name in plan.impostors])
     check_number(int(strangers.sum()), plan, report)
-    folder = read_folder(cohort, pairs)
-    report(f"{len(pairs.pictures):,} pictures of {pairs_file}, then {len(folder.others):,} of {cohort}")
-    vectors = embed_pairs(pairs, manifest, models_dir, report)
-    vectors |= embed_others(folder, pairs, manifest, models_dir, report)
-    members = members_of(plan.members, pairs, folder, vectors)
-    for name, group in members.items():
-        report(f"{name}: {len(group.vectors):,} faces of {np.unique(group.persons).size:,} people")
+    vectors, members = _faces(pairs, cohort, plan, models_dir, manifest, report)
     scores = crossfit_scores(pairs, vectors, members, described.cohort, report)
+    if np.isneginf(scores[strangers]).mean() > 0.5:
+        raise CalibrationError(
+            f"no face in most pictures of {', '.join(plan.impostors)}: look at them, are they upright?"
+        )
     thresholds = {
         name: ceil(threshold_at(scores[strangers], rate) * 1e4) / 1e4  # as many digits as are written
         for name, rate in _RATES.items()
@@ -120,7 +119,7 @@ def with_settings(text: str, settings: Mapping[str, Mapping[str, str]]) -> str:
     """A TOML text with single values replaced, by section and key; everything else stays as it is."""
     for section, values in settings.items():
         for key, value in values.items():
-            pattern = rf"^(\[{section}\]\n(?:(?!\[).*\n)*?{key} = )[^\s#]+"
+            pattern = rf'^(\[{section}\].*\n(?:(?!\[).*\n)*?{key} = )("[^"\n]*"|[^\s#]+)'
             text, count = re.subn(pattern, rf"\g<1>{value}", text, count=1, flags=re.MULTILINE)
             if not count:
                 raise CalibrationError(f"no {key} in [{section}] of the manifest: write it there, on a line of its own")
@@ -140,6 +139,30 @@ def table(pairs: Pairs, scores: NDArray[np.float64], thresholds: Iterable[float]
                 f"| {name} | {threshold:.4f} | {missed.trials:,} | {_with_bounds(missed, 100)} "
                 f"| {taken.trials:,} | {_with_bounds(taken, 1000)} |"
             )
+
+
+def _faces(
+    pairs: Pairs, cohort: Path, plan: Plan, models_dir: Path, manifest: Path, report: Callable[[str], None]
+) -> tuple[dict[int, Floats], dict[str, Members]]:
+    """Vectors of the pictures of `pairs` and of the folder `cohort` by number, and the groups of the cohort."""
+    folder = read_folder(cohort, pairs)
+    count, more = len(pairs.pictures), len(folder.others)
+    if same := namesakes(folder, pairs):
+        some = f"{', '.join(same[:3])}, {len(same):,} names in all"
+        report(f"warning: {some}, are both listed and in {cohort}: if they are the same people, take them out there")
+    report(f"{count:,} pictures of {pairs.file}, then {more:,} of {cohort}")
+    listed = embed_pairs(pairs, manifest, models_dir, report)
+    others = embed_others(folder, pairs, manifest, models_dir, report)
+    report(
+        f"no face in {count - len(listed):,} of the list, which match nobody, and {more - len(others):,} of the others"
+    )
+    vectors = listed | others
+    if not all(np.isfinite(vector).all() for vector in vectors.values()):
+        raise CalibrationError(f"a recogniser gives what is no number: correct `subtract` or `divide` in {manifest}")
+    members = members_of(plan.members, pairs, folder, vectors)
+    for name, group in members.items():
+        report(f"{name}: {len(group.vectors):,} faces of {np.unique(group.persons).size:,} people")
+    return vectors, members
 
 
 def _with_bounds(rate: Rate, unit: int) -> str:

@@ -31,9 +31,7 @@ def read_folder(path: Path, pairs: Pairs) -> Folder:
 
     Within one folder, a name up to its last "_" is the person's; a file that `pairs` lists shows whom `pairs` says.
     """
-    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-    if not files:
-        raise CalibrationError(f"no pictures in {path}: name a folder of pictures of people in general")
+    files = pictures_in(path)
     listed = {pairs.path(picture).resolve(): picture for picture in range(len(pairs.pictures))}
     known = {file: listed[file.resolve()] for file in files if file.resolve() in listed}
     others = tuple(file for file in files if file not in known)
@@ -42,6 +40,21 @@ def read_folder(path: Path, pairs: Pairs) -> Folder:
     persons = [numbers.setdefault(_person(file), beyond + len(numbers)) for file in others]
     place = {file: len(pairs.pictures) + number for number, file in enumerate(others)}
     return Folder(np.array([(known | place)[file] for file in files]), others, np.array(persons, np.intp))
+
+
+def pictures_in(path: Path) -> list[Path]:
+    """All files in a folder and below it. Raises CalibrationError where there are none."""
+    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    if not files:
+        raise CalibrationError(f"no pictures in {path}: name a folder of pictures of people in general")
+    return files
+
+
+def namesakes(folder: Folder, pairs: Pairs) -> list[str]:
+    """Names by which files of both begin, though nothing says that the people are the same."""
+    unknown = folder.persons > pairs.person.max()
+    names = {_person(file).name for file, apart in zip(folder.others, unknown, strict=True) if apart}
+    return sorted(names & {_person(Path(picture)).name for picture in pairs.pictures})
 
 
 def embed_others(

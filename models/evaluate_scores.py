@@ -16,12 +16,14 @@ from firmware.face.cohort import Cohort
 from firmware.face.decide import scores
 from firmware.face.manifest import load_manifest
 from firmware.face.photo import PhotoError, open_photo
-from firmware.face.vision import FaceVision
+from firmware.face.vision import MAX_FRAME_SIDE, FaceVision
 from firmware.tflite import Floats
 from models.evaluate_pairs import Indices, Pairs, PairsError
 
 _BLOCK = 256
 """References that are compared at a time."""
+_MAX_PIXELS = 64 << 20
+"""Of a picture: a process takes 4 bytes and more for each."""
 _REPORT_EVERY = 5.0
 """Seconds between lines of progress."""
 
@@ -112,25 +114,35 @@ def _start(manifest: Path, models_dir: Path) -> None:
 
 
 def _embed(path: Path) -> Floats | str | None:
-    """Errors are returned as text: not all of them can be sent from one process to another."""
+    return embed_picture(_vision, path)
+
+
+def embed_picture(vision: FaceVision, path: Path) -> Floats | str | None:
+    """The vector, None where no face is found, or what is wrong with the file.
+
+    Errors are returned as text: not all of them can be sent from one process to another.
+    """
     try:
         if path.suffix.lower() == ".jp2":
-            return _embed_photo(path.read_bytes())
+            return _embed_photo(vision, path.read_bytes())
         with Image.open(path) as picture:
+            if picture.width * picture.height > _MAX_PIXELS:
+                return "has more than 64 million pixels"
             if picture.mode.startswith(("I", "F")):
                 return "has more than 8 bits a colour, which no camera of the reader gives"
+            picture.thumbnail((MAX_FRAME_SIDE, MAX_FRAME_SIDE))
             frame = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     except PhotoError as error:
         return f"cannot serve as a card's photo ({error.reason})"
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return f"cannot be read ({type(error).__name__})"
-    sighting = _vision.look(frame)
-    return None if sighting.mesh is None else _vision.live(frame, sighting).vector
+    sighting = vision.look(frame)
+    return None if sighting.mesh is None else vision.live(frame, sighting).vector
 
 
-def _embed_photo(jp2: bytes) -> Floats | None:
+def _embed_photo(vision: FaceVision, jp2: bytes) -> Floats | None:
     open_photo(jp2)  # a photo that opens and is refused all the same shows no face
     try:
-        return _vision.reference(jp2).vector
+        return vision.reference(jp2).vector
     except PhotoError:
         return None

@@ -25,6 +25,13 @@ class Operator:
 
 
 @dataclass(frozen=True)
+class Scaling:
+    """What whole numbers stand for: value = scale x number, with one scale for each index of the first axis."""
+
+    scales: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Stored:
     """A tensor of the file; `data` is empty where it is computed."""
 
@@ -32,6 +39,7 @@ class Stored:
     shape: Shape
     kind: int
     data: bytes
+    scaling: Scaling | None = None
 
 
 @dataclass(frozen=True)
@@ -45,14 +53,14 @@ class Step:
     settings: Mapping[str, int]
 
 
-def write(tensors: list[Stored], steps: list[Step], inputs: list[int], output: int) -> bytes:
-    """The file of one graph: `steps` in the order of evaluation, `inputs` and `output` by index."""
+def write(tensors: list[Stored], steps: list[Step], inputs: list[int], outputs: list[int]) -> bytes:
+    """The file of one graph: `steps` in the order of evaluation, `inputs` and `outputs` by index."""
     builder = flatbuffers.Builder(sum(len(tensor.data) for tensor in tensors) + _HEADROOM)
     operators = list(dict.fromkeys(step.operator for step in steps))
     contents = [b"", *(tensor.data for tensor in tensors if tensor.data)]
     buffers = _offsets(builder, [_buffer(builder, data) for data in contents])
     codes = _offsets(builder, [_operator_code(builder, operator) for operator in operators])
-    subgraphs = _offsets(builder, [_subgraph(builder, tensors, steps, operators, inputs, output)])
+    subgraphs = _offsets(builder, [_subgraph(builder, tensors, steps, operators, inputs, outputs)])
     description = builder.CreateString("face embedder")
     tflite.ModelStart(builder)
     tflite.ModelAddVersion(builder, _SCHEMA_VERSION)
@@ -91,14 +99,14 @@ def _subgraph(
     steps: list[Step],
     operators: list[Operator],
     inputs: list[int],
-    output: int,
+    outputs: list[int],
 ) -> int:
     filled = [index for index, tensor in enumerate(tensors) if tensor.data]
     buffer_of = {index: 1 + position for position, index in enumerate(filled)}
     drawn = [_tensor(builder, tensor, buffer_of.get(index, 0)) for index, tensor in enumerate(tensors)]
     tensor_vector = _offsets(builder, drawn)
     step_vector = _offsets(builder, [_operation(builder, step, operators.index(step.operator)) for step in steps])
-    input_vector, output_vector = _integers(builder, inputs), _integers(builder, [output])
+    input_vector, output_vector = _integers(builder, inputs), _integers(builder, outputs)
     tflite.SubGraphStart(builder)
     tflite.SubGraphAddTensors(builder, tensor_vector)
     tflite.SubGraphAddInputs(builder, input_vector)
@@ -109,12 +117,25 @@ def _subgraph(
 
 def _tensor(builder: flatbuffers.Builder, tensor: Stored, buffer: int) -> int:
     name, shape = builder.CreateString(tensor.name), _integers(builder, list(tensor.shape))
+    scaling = _scaling(builder, tensor.scaling) if tensor.scaling else None
     tflite.TensorStart(builder)
     tflite.TensorAddShape(builder, shape)
     tflite.TensorAddType(builder, tensor.kind)
     tflite.TensorAddBuffer(builder, buffer)
     tflite.TensorAddName(builder, name)
+    if scaling is not None:
+        tflite.TensorAddQuantization(builder, scaling)
     return int(tflite.TensorEnd(builder))
+
+
+def _scaling(builder: flatbuffers.Builder, scaling: Scaling) -> int:
+    scales = builder.CreateNumpyVector(np.array(scaling.scales, "<f4"))
+    zeros = builder.CreateNumpyVector(np.zeros(len(scaling.scales), "<i8"))
+    tflite.QuantizationParametersStart(builder)
+    tflite.QuantizationParametersAddScale(builder, scales)
+    tflite.QuantizationParametersAddZeroPoint(builder, zeros)
+    tflite.QuantizationParametersAddQuantizedDimension(builder, 0)
+    return int(tflite.QuantizationParametersEnd(builder))
 
 
 def _operation(builder: flatbuffers.Builder, step: Step, code: int) -> int:

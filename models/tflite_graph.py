@@ -126,7 +126,7 @@ class Graph:
 
     def finish(self, output: Tensor) -> bytes:
         """The file, with `output` as the graph's only result."""
-        return write(self._tensors, self._steps, [tensor.index for tensor in self._inputs], output.index)
+        return write(self._tensors, self._steps, [tensor.index for tensor in self._inputs], [output.index])
 
     def _arithmetic(self, operator: Operator, options: str, value: Tensor, constant: Floats) -> Tensor:
         inputs = (value, self._constant(constant))

@@ -1,5 +1,6 @@
 """The virtual reader's two cameras: one looks at the patient, one at the printed face of the card."""
 
+import contextlib
 import json
 import socket
 import time
@@ -10,40 +11,55 @@ from pathlib import Path
 import numpy as np
 
 from board.contracts import CameraFault, Frame
+from board.sim.dock import LINE_CAP, PIXEL_CAP
 
 FRAMES_PER_SECOND = 24
 
 
 class DockCamera:
-    """Camera on the dock: a new frame every 1/24 s, like a sensor that runs at that rate."""
+    """Camera on the dock: a new frame every 1/24 s, like a sensor that runs at that rate.
+
+    A dock that is away, breaks off or says what its protocol does not allow is a camera that is gone; one that does not
+    answer is a stalled camera. Either is connected again for the next frame.
+    """
 
     def __init__(self, dock: Path) -> None:
-        self._stream = _connect(dock, "camera")
+        self._dock = dock
+        self._stream: BufferedRWPair | None = None
         self._due = time.monotonic()
 
     def frame(self, timeout_s: float) -> Frame | CameraFault:
         time.sleep(max(0.0, self._due - time.monotonic()))
         self._due = max(self._due, time.monotonic()) + 1 / FRAMES_PER_SECOND
         try:
-            self._stream.write(b"\n")
-            self._stream.flush()
-            head = json.loads(self._stream.readline() or b'{"fault": "gone"}')
-            if "fault" in head:
-                return self._no_frame(CameraFault(head["fault"]), timeout_s)
-            width, height = int(head["width"]), int(head["height"])
-            pixels = self._stream.read(width * height * 3)
-        except OSError:
-            return self._no_frame(CameraFault.GONE, timeout_s)
-        return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+            seen = self._ask(timeout_s)
+        except TimeoutError:
+            self.close()
+            return CameraFault.STALLED
+        except (OSError, ValueError, TypeError, LookupError):
+            self.close()
+            return CameraFault.GONE
+        if seen is CameraFault.STALLED:
+            time.sleep(timeout_s)
+        return seen
 
     def close(self) -> None:
-        self._stream.close()
+        if self._stream is not None:
+            with contextlib.suppress(OSError):  # it tries to send what it still holds
+                self._stream.close()
+            self._stream = None
 
-    @staticmethod
-    def _no_frame(fault: CameraFault, timeout_s: float) -> CameraFault:
-        """A stalled camera costs its caller the whole time-out; one that is gone says so quickly."""
-        time.sleep(timeout_s if fault is CameraFault.STALLED else 0.1)
-        return fault
+    def _ask(self, timeout_s: float) -> Frame | CameraFault:
+        self._stream = self._stream or _connect(self._dock, "camera", timeout_s)
+        self._stream.write(b"\n")
+        self._stream.flush()
+        head = json.loads(self._stream.readline(LINE_CAP))
+        if "fault" in head:
+            return CameraFault(head["fault"])
+        width, height = head["width"], head["height"]
+        if not 0 < width * height <= PIXEL_CAP:
+            raise ValueError("a frame of no or too many pixels")
+        return np.frombuffer(self._stream.read(width * height * 3), np.uint8).reshape(height, width, 3)
 
 
 class DockCardFace:
@@ -62,8 +78,10 @@ class DockCardFace:
         return self._stream.readline() or b'{"number_b": null}'
 
 
-def _connect(dock: Path, device: str) -> BufferedRWPair:
+def _connect(dock: Path, device: str, timeout_s: float | None = None) -> BufferedRWPair:
+    """Whatever then takes longer than `timeout_s` raises TimeoutError."""
     line = socket.socket(socket.AF_UNIX)
+    line.settimeout(timeout_s)
     line.connect(str(dock))
     stream: BufferedRWPair = line.makefile("rwb")
     line.close()  # the stream keeps it open

@@ -21,6 +21,8 @@ _END: Final = bytes.fromhex("ffd9")
 _COD, _COC, _SOT, _SOD = 0xFF52, 0xFF53, 0xFF90, 0xFF93
 _SEGMENTS: Final = {0xFF51, _COD, _COC, 0xFF55, 0xFF57, 0xFF58, *range(0xFF5C, 0xFF62), 0xFF63, 0xFF64, _SOT}
 """Markers of the segments that headers consist of (table A.2)."""
+_DEPTH: Final = 0x7F
+"""One less than the bits of a component; the bit above says whether they are signed (table A.11)."""
 _WHOLE: Final = 0xFF
 """Precinct size where none is given: 2 to the power of 15 both ways."""
 
@@ -64,8 +66,10 @@ def _size(codestream: bytes) -> Size:
     if not codestream.startswith(_START) or len(codestream) < 42:
         raise ValueError("no codestream")
     right, bottom, left, top, tile_width, tile_height, _, _, components = struct.unpack_from(">8IH", codestream, 8)
-    if right <= left or bottom <= top or not 1 <= components <= 3:
+    if right <= left or bottom <= top or components not in (1, 3):
         raise ValueError("not a grey or colour picture")
+    if any(depth & _DEPTH > 7 for depth in codestream[42 : 42 + 3 * components : 3]):
+        raise ValueError("more than 8 bits a colour")
     tiles = -(-right // max(tile_width, 1)) * -(-bottom // max(tile_height, 1))
     if min(tile_width, tile_height) == 0 or tiles > MAX_TILES:
         raise ValueError("too many tiles")

@@ -117,7 +117,7 @@ def read_statistics(content: bytes, rule: CohortRule) -> dict[str, Statistics]:
         raise ModelError(rule.file.name, "does not hold the groups that the manifest names") from error
     size = sum(rule.sizes)
     if any(part.shape[-1:] != (size,) for group in groups.values() for part in (group.mean, group.factors, group.rest)):
-        raise ModelError(rule.file.name, f"is not about embeddings of length {size}")
+        raise ModelError(rule.file.name, f"is not about embeddings of length {size}: run `python -m models calibrate`")
     return groups
 
 

@@ -39,8 +39,8 @@ class PinnedFile:
             content = path.read_bytes()
         except OSError as error:
             raise ModelError(self.name, f"cannot be read ({error.strerror})") from error
-        if (found := hashlib.sha256(content).hexdigest()) != self.sha256:
-            raise ModelError(self.name, f"is not the file that the manifest names (SHA-256 differs: {found})")
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise ModelError(self.name, "is not the file that the manifest names (SHA-256 differs)")
         return content
 
 

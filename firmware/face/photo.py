@@ -20,7 +20,7 @@ class PhotoError(Exception):
 
 
 def open_photo(jp2: bytes) -> Image.Image:
-    """The RGB picture in a JP2 file (ISO/IEC 15444-1). Raises PhotoError.
+    """The RGB picture in a JP2 file (ISO/IEC 15444-1), which is grey or in colour, of 8 bits. Raises PhotoError.
 
     Its size and the number of its pieces are read from the codestream itself and capped before anything is decoded.
     """
@@ -32,8 +32,8 @@ def open_photo(jp2: bytes) -> Image.Image:
         raise PhotoError(str(error)) from None
     try:
         with Image.open(io.BytesIO(jp2), formats=["JPEG2000"]) as picture:
-            if picture.size != size[:2]:
-                raise PhotoError("header and codestream differ in size")
+            if (picture.size, picture.mode) != (size[:2], "L" if size.components == 1 else "RGB"):
+                raise PhotoError("header and codestream differ")
             return picture.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise PhotoError("cannot be decoded") from error

@@ -20,6 +20,12 @@ from firmware.tflite import Interpreter, ModelRefused
 
 Frame = NDArray[np.uint8]
 """Height x width x 3, RGB, 0-255."""
+MAX_FRAME_SIDE = 4096
+"""Pixels. No face gains by more, and each costs memory and time: a camera that has more is read at less."""
+
+
+class FrameError(ValueError):
+    """What came is no camera picture; the text says what it is, and what it must be."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -54,8 +60,8 @@ class FaceVision:
         return self._embedder.embed(picture, mesh)
 
     def look(self, frame: Frame) -> Sighting:
-        """What a camera picture shows, and whether it is good enough for `live`."""
-        picture = Image.fromarray(frame)
+        """What a camera picture shows, and whether it is good enough for `live`. Raises FrameError."""
+        picture = _picture(frame)
         faces = self._faces(picture)
         mesh = self._mesher.points(picture, faces[0]) if faces else None
         if mesh is None:
@@ -68,12 +74,22 @@ class FaceVision:
         """The face that `look` saw in this frame. Raises ValueError where it saw none."""
         if sighting.mesh is None:
             raise ValueError("no face was sighted")
-        return self._embedder.embed(Image.fromarray(frame), sighting.mesh)
+        return self._embedder.embed(_picture(frame), sighting.mesh)
 
     def _faces(self, picture: Image.Image) -> list[Face]:
         """The one meant first: large, because nearest to the reader, and in the middle."""
         middle = np.array(picture.size) / 2
         return sorted(self._detector.find(picture), key=lambda face: np.hypot(*(face.centre - middle)) - face.width)
+
+
+def _picture(frame: Frame) -> Image.Image:
+    """Raises FrameError."""
+    pixels = np.asarray(frame)  # whatever it is: a driver may give what no type checker saw
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise FrameError(f"frame of {pixels.dtype} {pixels.shape}, not of uint8 (height, width, 3)")
+    if not 0 < min(pixels.shape) <= max(pixels.shape) <= MAX_FRAME_SIDE:
+        raise FrameError(f"frame of {pixels.shape}, not with sides of 1 to {MAX_FRAME_SIDE} pixels")
+    return Image.fromarray(pixels)
 
 
 def _interpreter(file: PinnedFile, folder: Path, side: int) -> Interpreter:

@@ -5,6 +5,7 @@ embeddings; what leaves it is the camera's preview for the screen, one word of g
 """
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,18 +13,27 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from board.contracts import Camera, CameraFault
+from board.contracts import Camera, CameraFault, Frame
 from firmware.face.decide import Reason
 from firmware.face.embed import Embedding
 from firmware.face.engine import FaceEngine
 from firmware.face.photo import PhotoError
 from firmware.face.quality import Guidance
+from firmware.face.vision import FrameError
 from firmware.flows.pipe import BlockingPipe, Message, PipeBroken
 from firmware.flows.process import Child
 
 FRAMES_FUSED = 5
 """Good frames that one decision rests on."""
 FRAME_TIMEOUT_S = 2.0
+FAULT_PAUSE_S = 0.1
+"""A camera that is gone says so at once, however often it is asked."""
+PREVIEW_SIDE = 1280
+"""Pixels at most; the screen shows fewer, and a message of the pipe is capped."""
+READY_S = 60.0
+"""Loading the models takes no longer, whatever else the board does."""
+SILENCE_S = 5.0
+"""A worker that says nothing for so long hangs, in its camera's driver say: it owes a word each FRAME_TIMEOUT_S."""
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 """numpy's small matrices gain nothing from threads, and lose much to their waiting (observed)."""
 NO_CAMERA = "camera_gone"
@@ -31,7 +41,7 @@ NO_CAMERA = "camera_gone"
 
 
 class FaceUnavailable(Exception):
-    """The worker ended, or its camera or models cannot be used. `reason` is for the event log."""
+    """The worker ended or hangs, or its camera or models cannot be used. `reason` is for the event log."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -69,7 +79,8 @@ class FaceOutcome:
 def work(open_camera: Callable[[], Camera], engine: FaceEngine, end: socket.socket) -> None:
     """Serve one visit over `end`, then return; everything it knew goes with it.
 
-    The camera is opened at the first look: until then the visit before may have it.
+    The camera is opened at the first look: until then the visit before may have it. One that cannot be opened
+    (OSError) or gives frames of a kind that cannot be looked at ends the worker, which says why.
     """
     pipe = BlockingPipe(end)
     camera: Camera | None = None
@@ -95,6 +106,9 @@ def work(open_camera: Callable[[], Camera], engine: FaceEngine, end: socket.sock
                     raise PipeBroken("an order that this worker does not know")
     except PipeBroken:
         return
+    except (FrameError, OSError) as error:
+        with contextlib.suppress(PipeBroken):
+            refuse(end, f"camera: {error}")
     finally:
         if reference is not None:
             reference.wipe()
@@ -106,38 +120,46 @@ def _look(camera: Camera, engine: FaceEngine, reference: Embedding, pipe: Blocki
     """Stream sightings until the decision is made or the visit says anything."""
     lives: list[Embedding] = []
     good_since = 0.0
-    while not pipe.waiting():  # what waits is "rest": it is read and answered by `work`
-        frame = camera.frame(FRAME_TIMEOUT_S)
-        if isinstance(frame, CameraFault):
-            pipe.send({"guidance": NO_CAMERA, "progress": 0.0})
-            continue
-        sighting = engine.look(frame)
-        if sighting.guidance is Guidance.GOOD:
-            good_since = good_since or time.monotonic()
-            lives.append(engine.live(frame, sighting))
-        height, width, _ = frame.shape
-        pipe.send(
-            {
-                "guidance": sighting.guidance.value,
-                "progress": len(lives) / FRAMES_FUSED,
-                "width": width,
-                "height": height,
-                "preview": frame.tobytes(),
-            }
-        )
-        if len(lives) == FRAMES_FUSED:
-            decision = engine.decide(reference, lives)
-            for live in lives:
-                live.wipe()
+    try:
+        while len(lives) < FRAMES_FUSED:
+            if pipe.waiting():  # "rest": it is read and answered by `work`
+                return
+            frame = camera.frame(FRAME_TIMEOUT_S)
+            if isinstance(frame, CameraFault):
+                pipe.send({"guidance": NO_CAMERA, "progress": 0.0})
+                pipe.waiting(FAULT_PAUSE_S)
+                continue
+            sighting = engine.look(frame)
+            if sighting.guidance is Guidance.GOOD:
+                good_since = good_since or time.monotonic()
+                lives.append(engine.live(frame, sighting))
             pipe.send(
                 {
-                    "reason": decision.reason.value,
-                    "score": decision.score,
-                    "threshold": decision.threshold,
-                    "ms": (time.monotonic() - good_since) * 1000,
+                    "guidance": sighting.guidance.value,
+                    "progress": len(lives) / FRAMES_FUSED,
+                    **_preview(frame),
                 }
             )
-            return
+        decision = engine.decide(reference, lives)
+        pipe.send(
+            {
+                "reason": decision.reason.value,
+                "score": decision.score,
+                "threshold": decision.threshold,
+                "ms": (time.monotonic() - good_since) * 1000,
+            }
+        )
+    finally:
+        for live in lives:
+            live.wipe()
+
+
+def _preview(frame: Frame) -> Message:
+    """A frame, with fewer pixels where it has too many."""
+    every = -(-max(frame.shape) // PREVIEW_SIDE)
+    picture = frame[::every, ::every]
+    height, width, _ = picture.shape
+    return {"width": width, "height": height, "preview": picture.tobytes()}
 
 
 def refuse(end: socket.socket, reason: str) -> None:
@@ -158,9 +180,7 @@ class FaceWorker:
 
     async def ready(self) -> None:
         """Wait until the models are loaded. Raises FaceUnavailable."""
-        message = await self._receive()
-        if "ready" not in message:
-            raise FaceUnavailable(str(message.get("error")))
+        await self._receive(READY_S)
 
     async def reference(self, photo: bytes) -> None:
         """Hand over the card's photo (JPEG 2000). Raises PhotoUnusable, FaceUnavailable."""
@@ -175,18 +195,19 @@ class FaceWorker:
         Raises FaceUnavailable.
         """
         await self._send({"do": "look"})
-        decided = False
         try:
             while True:
                 message = await self._receive()
                 if "reason" in message:
-                    decided = True
                     reason = Reason(message["reason"])
                     return FaceOutcome(reason, message["score"], message["threshold"], message["ms"])
                 await on_sight(_sight(message))
-        finally:
-            if not decided:
+        except FaceUnavailable:
+            raise  # nobody is left who could rest
+        except BaseException:
+            with contextlib.suppress(FaceUnavailable):  # the next order finds out
                 await asyncio.shield(self._rest())
+            raise
 
     async def end(self) -> None:
         """Hang up, and see the worker's process gone."""
@@ -203,11 +224,18 @@ class FaceWorker:
         except PipeBroken as broken:
             raise FaceUnavailable("worker ended") from broken
 
-    async def _receive(self) -> Message:
+    async def _receive(self, patience_s: float = SILENCE_S) -> Message:
         try:
-            return await self._child.pipe.receive()
+            async with asyncio.timeout(patience_s):
+                message = await self._child.pipe.receive()
         except PipeBroken as broken:
             raise FaceUnavailable("worker ended") from broken
+        except TimeoutError as late:
+            self._child.pipe.close()  # what it says later would be taken for the answer to something else
+            raise FaceUnavailable("worker hangs") from late
+        if "error" in message:
+            raise FaceUnavailable(str(message["error"]))
+        return message
 
 
 def _sight(message: Message) -> Sight:

@@ -97,9 +97,9 @@ class BlockingPipe:
             raise PipeBroken("not a map")
         return message
 
-    def waiting(self) -> bool:
-        """Whether a message (or the end of the other process) can be received without waiting."""
-        return bool(select.select([self._end], [], [], 0)[0])
+    def waiting(self, timeout_s: float = 0.0) -> bool:
+        """Whether, within `timeout_s`, a message (or the end of the other process) can be received without waiting."""
+        return bool(select.select([self._end], [], [], timeout_s)[0])
 
     def _exactly(self, count: int) -> bytes:
         parts = bytearray()

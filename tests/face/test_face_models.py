@@ -80,9 +80,11 @@ def test_manifest_that_cannot_tell_how_to_recognise_is_refused(copies: tuple[Pat
 
 def test_cohort_of_other_recognisers_is_refused(copies: tuple[Path, Path]) -> None:
     models, manifest = copies
-    manifest.write_text(manifest.read_text().replace("output = 1024", "output = 512"))
+    head, first, _, third = manifest.read_text().split("\n[[recognisers]]\n")
+    manifest.write_text("\n[[recognisers]]\n".join([head, first, third]))
     error = refusal(models, manifest)
-    assert (error.file, error.reason) == ("cohort.npz", "is not about embeddings of length 896")
+    assert error.file == "cohort.npz"
+    assert error.reason == "is not about embeddings of length 384: run `python -m models calibrate`"
 
 
 def test_manifest_that_names_another_input_size_is_refused(copies: tuple[Path, Path]) -> None:

@@ -1,7 +1,10 @@
 """The card's photo comes from outside: nothing in it is believed."""
 
 import io
+import resource
 import struct
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,9 +65,40 @@ def test_photo_over_64_kib_is_refused(photo: bytes) -> None:
     assert refusal(photo + bytes(64 << 10)) == "larger than 64 KiB"
 
 
-@pytest.mark.parametrize("kept", [20, 60, 200, 5000, 14000, -2])
-def test_truncated_photo_is_refused(photo: bytes, kept: int) -> None:
-    assert refusal(photo[:kept]) in ("ends early", "no codestream")
+def test_photo_cut_at_any_byte_is_refused(photo: bytes) -> None:
+    reasons = {refusal(photo[:kept]) for kept in range(len(photo))}
+    assert reasons == {"not JPEG 2000", "no codestream", "ends early"}
+
+
+def test_photos_cut_at_any_byte_that_claim_to_be_whole_are_refused_and_leave_nothing_in_memory(photo: bytes) -> None:
+    box = photo.index(b"jp2c") - 4
+    endless = photo[:box] + bytes(4) + photo[box + 4 :]
+    opened = [open_photo(endless).size]
+    before = resident_bytes()
+    for kept in range(len(photo) - 2):
+        with suppress(PhotoError):
+            opened.append(open_photo(endless[:kept] + photo[-2:]).size)
+    assert opened == [(320, 400)]
+    assert resident_bytes() - before < 4 << 20
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "CMYK"])
+def test_photo_with_transparency_or_of_inks_is_refused(mode: str) -> None:
+    assert refusal(jp2(Image.new(mode, (320, 400)))) == "not a grey or colour picture"
+
+
+def test_photo_of_16_bits_is_refused() -> None:
+    assert refusal(jp2(Image.new("I;16", (320, 400)))) == "more than 8 bits a colour"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (2000, 2000)])
+def test_photo_of_an_odd_size_shows_no_face(engine: FaceEngine, size: tuple[int, int]) -> None:
+    with pytest.raises(PhotoError, match="no face"):
+        engine.reference(jp2(Image.new("L", size)))
 
 
 def test_picture_bomb_is_refused_before_it_is_decoded() -> None:
@@ -81,10 +115,21 @@ def test_bomb_behind_an_honest_header_is_refused(photo: bytes) -> None:
     assert refusal(bytes(altered)) == "more than 4 million pixels"
 
 
-def test_header_that_contradicts_the_codestream_is_refused(photo: bytes) -> None:
+@pytest.mark.parametrize(
+    ("at", "header"),
+    [(4, struct.pack(">II", 300, 320)), (12, struct.pack(">HB", 1, 7)), (12, struct.pack(">HB", 2, 7))],
+    ids=["size", "grey", "two colours"],
+)
+def test_header_that_contradicts_the_codestream_is_refused(photo: bytes, at: int, header: bytes) -> None:
     altered = bytearray(photo)
-    struct.pack_into(">II", altered, photo.index(b"ihdr") + 4, 300, 320)
-    assert refusal(bytes(altered)) == "header and codestream differ in size"
+    altered[(start := photo.index(b"ihdr") + at) : start + len(header)] = header
+    assert refusal(bytes(altered)) == "header and codestream differ"
+
+
+def test_grey_photo_whose_header_claims_16_bits_is_refused() -> None:
+    altered = bytearray(jp2(Image.new("L", (320, 400))))
+    altered[altered.index(b"ihdr") + 14] = 15
+    assert refusal(bytes(altered)) == "header and codestream differ"
 
 
 def test_many_small_tiles_are_refused(photo: bytes) -> None:

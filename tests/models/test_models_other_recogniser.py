@@ -1,35 +1,67 @@
-"""A maker's own choice of recogniser: here the second one alone, calibrated on people who are drawn.
+"""A maker's own recogniser, here the second one alone and as if no package had it, from its entry to a decision.
 
-None of the pictures shows anybody, so what is tested is that all of it works, and not how well faces are told apart.
+It is calibrated on people who are drawn: what is tested is that all of it works, not how well faces are told apart.
 """
 
 import csv
+import hashlib
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageEnhance
 
-from board.demo.drawn_face import ELDERLY_WOMAN, MAN_IN_HIS_FORTIES, WOMAN_IN_HER_FORTIES, Person, Pose, drawn_face
+from board.demo.drawn_face import ELDERLY_WOMAN, MAN_IN_HIS_FORTIES, WOMAN_IN_HER_FORTIES, Person, drawn_face
 from board.demo.portraits import chip_photo
 from firmware.face.engine import FaceEngine, ModelError
 from firmware.face.manifest import load_manifest
 from models.build import MANIFEST
-from models.calibrate import calibrate, embed_paths
 
-BUILT = Path(__file__).parents[2] / "build/models"
+ROOT = Path(__file__).parents[2]
+BUILT = ROOT / "build/models"
 DRAWN_AFTER = (ELDERLY_WOMAN, MAN_IN_HIS_FORTIES, WOMAN_IN_HER_FORTIES)
-SMILING = Pose(shift=(0.02, 0.01), turn=0.03, smile=0.8, light=-0.3)
-EAST_ASIAN = [f"E{number}" for number in range(8)]
-STUDIO = [f"{number:03}" for number in range(8)]
+PATIENTS, OTHERS = 33, 20
+"""People: so many as to have 1,000 impostor pairs, and a cohort."""
+ENTRY = """
+[[recognisers]]
+file = "makers.tflite"
+sha256 = "{sha256}"
+weight = 1.0
+input = [224, 224]
+colour = "BGR"
+subtract = [103.939, 116.779, 123.68]
+divide = 1.0
+mirror = false
+output = 1024
+root = true
+square = {{ scale = 1.3, down = 0.04 }}
+
+[cohort]
+file = "cohort.npz"
+sha256 = "none yet"
+seed = 2026
+nearest = 15
+groups = [
+    {{ name = "general", draws = 3000, shrinkage = 0.0 }},
+    {{ name = "patients", draws = 1200, shrinkage = 0.5, pairs = ["drawn"] }},
+]
+
+[decision]
+threshold_fmr_1e3 = 0.0
+threshold_fmr_1e4 = 0.0
+use = "fmr_1e3"
+"""
 
 
-def invented(number: int) -> Person:
+def drawn(number: int) -> Image.Image:
     """Somebody else for every number, but much like those whose number differs by a multiple of three."""
     of = np.random.default_rng(number).uniform
-    person = DRAWN_AFTER[number % len(DRAWN_AFTER)]
-    return replace(
+    person: Person = DRAWN_AFTER[number % len(DRAWN_AFTER)]
+    changed = replace(
         person,
         cheek=person.cheek * of(0.95, 1.05),
         chin=person.chin * of(0.93, 1.07),
@@ -38,73 +70,110 @@ def invented(number: int) -> Person:
         nose_width=person.nose_width * of(0.85, 1.15),
         mouth_width=person.mouth_width * of(0.85, 1.15),
     )
-
-
-def references(group: str, names: list[str]) -> list[str]:
-    return [f"chip/london_{name}.jp2" if group == "london" else f"chip/{name}_0001.jp2" for name in names]
-
-
-def lives(group: str, names: list[str]) -> list[str]:
-    return [f"{group}/{name}_smile.jpg" if group == "london" else f"{group}/{name}_0002.jpg" for name in names]
-
-
-def photograph(path: Path, person: Person, pose: Pose) -> None:
-    picture = drawn_face((480, 480), person=person, pose=pose)
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(chip_photo(picture)) if path.suffix == ".jp2" else picture.save(path)
+    return drawn_face((240, 240), person=changed)
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of pictures in the form that calibration reads."""
+    """A list of pairs, all against all, and a folder of other people."""
     folder = tmp_path_factory.mktemp("drawn")
-    rows: list[tuple[str, str, int, str]] = []
-    for number in range(8):
-        photograph(folder / f"cohort/G{number}_0001.jpg", invented(number), SMILING)
-    for group, first, names in (("lfw_ea", 8, EAST_ASIAN), ("london", 16, STUDIO)):
-        left, right = references(group, names), lives(group, names)
-        for number, (reference, live) in enumerate(zip(left, right, strict=True), first):
-            photograph(folder / reference, invented(number), Pose(smile=0.2))
-            photograph(folder / live, invented(number), SMILING)
-        rows += [(one, other, int(a == b), group) for a, one in enumerate(left) for b, other in enumerate(right)]
+    (folder / "cohort").mkdir()
+    for number in range(PATIENTS):
+        portrait = drawn(number)
+        (folder / f"{number}.jp2").write_bytes(chip_photo(portrait))
+        ImageEnhance.Brightness(portrait.rotate(4, Image.Resampling.BICUBIC)).enhance(0.8).save(
+            folder / f"{number}.png"
+        )
+    for number in range(PATIENTS, PATIENTS + OTHERS):
+        drawn(number).save(folder / f"cohort/{number}_1.png")
+    everybody = range(PATIENTS)
+    rows = [(f"{one}.jp2", f"{other}.png", int(one == other), "drawn") for one in everybody for other in everybody]
     with (folder / "pairs.csv").open("w", newline="", encoding="utf-8") as text:
         csv.writer(text).writerows([("path_a", "path_b", "same", "group"), *rows])
     return folder
 
 
 @pytest.fixture
-def manifest(tmp_path: Path) -> Path:
-    """The project's, with the second recogniser alone and the statistics as they were."""
-    head, _, second, rest = MANIFEST.read_text("utf-8").split("\n[[recognisers]]\n")
-    shutil.copy(MANIFEST.with_name("cohort.npz"), tmp_path)
-    file = tmp_path / "manifest.toml"
-    file.write_text(f"{head}\n[[recognisers]]\n{second}\n{rest[rest.index('[cohort]') :]}", "utf-8")
-    return file
+def maker(tmp_path: Path) -> Path:
+    """A folder with a manifest, the recogniser it describes, and what else the reader looks at faces with."""
+    for name in ("face_detection_short_range.tflite", "face_landmark.tflite"):
+        shutil.copy(BUILT / name, tmp_path)
+    file = Path(shutil.copy(BUILT / "face_embedder_b.tflite", tmp_path / "makers.tflite"))
+    entry = ENTRY.format(sha256=hashlib.sha256(file.read_bytes()).hexdigest())
+    (tmp_path / "manifest.toml").write_text(
+        MANIFEST.read_text("utf-8").split("\n[[recognisers]]\n")[0] + entry, "utf-8"
+    )
+    return tmp_path
 
 
-def test_other_recogniser_is_refused_until_it_is_calibrated(manifest: Path) -> None:
-    with pytest.raises(ModelError, match=r"cohort.npz: is not about embeddings of length 1024"):
-        FaceEngine.load(BUILT, manifest)
+def run(command: str, maker: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    words = [command, "--out", maker, "--manifest", maker / "manifest.toml", *arguments]
+    line = [sys.executable, "-m", "models", *map(str, words)]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=200)
 
 
-def test_second_recogniser_alone_compares_faces_once_it_is_calibrated(manifest: Path, pictures: Path) -> None:
-    before = load_manifest(manifest)
-    said: list[str] = []
-    calibrate(BUILT, manifest, pictures, said.append)
-    after = load_manifest(manifest)
-    assert [recogniser.file.name for recogniser in after.recognisers] == ["face_embedder_b.tflite"]
-    assert after.cohort.file.sha256 != before.cohort.file.sha256
-    assert after.thresholds != before.thresholds
-    assert sum(line.startswith("| lfw_ea | ") and "| 8 |" in line and "| 56 |" in line for line in said) == 2
+def test_maker_s_recogniser_alone_compares_faces_once_it_is_calibrated(maker: Path, pictures: Path) -> None:
+    with pytest.raises(ModelError, match=r"cohort.npz: cannot be read"):
+        FaceEngine.load(maker, maker / "manifest.toml")
+    lists = ("--pairs", pictures / "pairs.csv")
+    done = run("calibrate", maker, *lists, "--cohort", pictures / "cohort")
+    assert done.returncode == 0, done.stderr
+    assert "general: 20 faces of 20 people" in done.stderr and "patients: 66 faces of 33 people" in done.stderr
+    assert "1 of 1,056 impostor pairs reach it" in done.stderr
+    assert "warning: threshold_fmr_1e4 is unsure" in done.stderr
+    assert sum(line.startswith("| drawn | ") and "| 33 |" in line for line in done.stdout.splitlines()) == 2
+    assert run("verify", maker).returncode == 0
+    assert run("build", maker).stdout == f"models in {maker} are those of the manifest\n"
 
-    engine = FaceEngine.load(BUILT, manifest)
-    cards = [engine.reference((pictures / path).read_bytes()) for path in references("lfw_ea", EAST_ASIAN)]
-    seen = list(embed_paths(engine, pictures, lives("lfw_ea", EAST_ASIAN)).values())
-    assert {one.vector.shape for one in (*cards, *seen)} == {(1024,)}
-    assert {engine.decide(one, [one]).threshold for one in cards} == {after.thresholds.used}
-    assert all(engine.decide(one, [one]).match for one in cards)
-    for number, card in enumerate(cards):
-        others = [live for other, live in enumerate(seen) if (other - number) % len(DRAWN_AFTER)]
-        decisions = [engine.decide(card, [live]) for live in others]
-        assert not any(decision.match for decision in decisions)
-        assert engine.decide(card, [seen[number]]).score > max(decision.score for decision in decisions) + 0.5
+    engine = FaceEngine.load(maker, maker / "manifest.toml")
+    thresholds = load_manifest(maker / "manifest.toml").thresholds
+    card = engine.reference((pictures / "7.jp2").read_bytes())
+    assert card.vector.shape == (1024,)
+    with Image.open(pictures / "7.png") as one, Image.open(pictures / "8.png") as another:
+        frames = [np.asarray(picture) for picture in (one, another)]
+    same, other = (engine.decide(card, [engine.live(frame, engine.look(frame))]) for frame in frames)
+    assert same.threshold == thresholds.used
+    assert same.match and not other.match
+
+    done = run("evaluate", maker, *lists, "--json", maker / "out.json")
+    assert done.returncode == 0 and "| all | 1e-3 | 33 |" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "said"),
+    [
+        (
+            "input = [224, 224]",
+            "input = [112, 112]",
+            "takes 1 x 224 x 224 x 3 numbers, not 1 x 112 x 112 x 3 as `input`",
+        ),
+        ("output = 1024", "output = 512", "gives 1024 numbers, not 512 as `output`"),
+        ("makers.tflite", "other.tflite", "other.tflite: cannot be read"),
+    ],
+)
+def test_entry_that_is_not_true_of_the_file_ends_calibration_at_once(
+    maker: Path, pictures: Path, written: str, instead: str, said: str
+) -> None:
+    file = maker / "manifest.toml"
+    text = file.read_text("utf-8").replace(written, instead)
+    file.write_text(text, "utf-8")
+    done = run("calibrate", maker, "--pairs", pictures / "pairs.csv", "--cohort", pictures / "cohort")
+    assert done.returncode == 1
+    assert said in done.stderr and "embedded" not in done.stderr and "Traceback" not in done.stderr
+    assert file.read_text("utf-8") == text
+
+
+def test_maker_is_told_to_copy_the_file_or_which_hash_to_write(maker: Path) -> None:
+    changed = b"the file of another version"
+    (maker / "makers.tflite").write_bytes(changed)
+    done = run("verify", maker)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: makers.tflite: altered")
+    assert f'sha256 = "{hashlib.sha256(changed).hexdigest()}"' in done.stderr
+    (maker / "makers.tflite").unlink()
+    done = run("build", maker)
+    assert done.returncode == 1
+    assert (
+        f"makers.tflite: No such file or directory; the manifest names no package that has it: copy it into {maker}"
+        in (done.stderr)
+    )
