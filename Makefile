@@ -26,10 +26,12 @@ PACKAGES := ca-certificates python3-venv python3-dev gcc libc6-dev pkg-config li
 	pcscd vsmartcard-vpcd fonts-morisawa-bizud-gothic iproute2
 # What the soak needs: disks of its own that can be full.
 SOAK_PACKAGES := e2fsprogs
+# What compiles dlib, which the face benchmark compares with.
+PEER_PACKAGES := g++ cmake
 # On top of that for the tests: other people's programs that read our card, and a browser for the pages.
 TEST_PACKAGES := opensc openssl chromium $(SOAK_PACKAGES)
 
-.PHONY: help setup demo test test-card bench-card bench-demo bench-link fuzz-card fuzz-link soak mutants pictures check models lock clean folder may-be-root system system-test system-soak portraits
+.PHONY: help setup demo test test-card bench-card bench-demo bench-face bench-link fuzz-card fuzz-link soak mutants pictures check models lock clean folder may-be-root system system-test system-soak system-peer face-data portraits
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +56,9 @@ bench-card: may-be-root setup system-test .venv/.installed-dev ## Measure the ca
 
 bench-demo: may-be-root setup system-test .venv/.installed-dev ## Measure the page: pictures a second, touch to picture
 	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/demo $(PYTHON) tests/demo/demo_bench.py
+
+bench-face: $(if $(filter preview visit,$(PART)),,face-data build/face-peer/.installed) setup ## Measure the face decision beside face_recognition (PART=time: only that; preview and visit need no READER_FACE_DATA)
+	@PYTHONPATH=.:tests/bench $(PYTHON) tests/bench/face_figures.py build/face-peer/bin/python $(PART)
 
 bench-link: may-be-root setup system-test .venv/.installed-dev build/oracle/.installed ## Measure token and link, against other token libraries; each figure beside its goal
 	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/bench:tests/soak:tests/token $(PYTHON) tests/bench/link_figures.py build/oracle/bin/python
@@ -91,7 +96,8 @@ portraits: folder system .venv/.installed ## Fetch the demo's public-domain port
 lock: folder ## Pin the requirements anew, with hashes
 	@$(SYSTEM_PYTHON) -m venv build/lock
 	@build/lock/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	for set in requirements-build requirements requirements-dev requirements-plots requirements-oracle; do \
+	for set in requirements-build requirements requirements-dev requirements-plots requirements-oracle \
+		requirements-face-peer; do \
 		build/lock/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header \
 			-o $$set.txt $$set.in; \
 	done
@@ -153,6 +159,12 @@ system-test:
 system-soak:
 	@$(GIVE_UP); $(INSTALL_PACKAGES); install_packages $(SOAK_PACKAGES)
 
+system-peer:
+	@$(GIVE_UP); $(INSTALL_PACKAGES); install_packages $(PEER_PACKAGES)
+
+face-data:
+	@[ -f "$$READER_FACE_DATA/cross.py" ] || { echo "bench-face: set READER_FACE_DATA to a folder of evaluation pictures with its cross.py (models/CARD.md), or take PART=preview, PART=visit" >&2; exit 1; }
+
 # Shell function: pip in the .venv, everything pinned by hash. `.venv/bin` is on the PATH because pyscard's build
 # looks for `swig` there; build tools are installed first, so that no build fetches any of its own.
 define PIP_INSTALL
@@ -190,11 +202,14 @@ build/micropython/.installed: $(addprefix tests/micropython/,package.json packag
 	@$(GIVE_UP); npm ci --silent --prefix build/micropython || give_up "npm could not fetch MicroPython: see above"
 	@touch $@
 
-build/oracle/.installed: requirements-build.txt requirements-oracle.txt | folder system
-	@echo "setup: the token benchmark's comparison into build/oracle"
-	@$(GIVE_UP); $(SYSTEM_PYTHON) -m venv build/oracle || give_up "no environment could be made: see above"
-	@$(GIVE_UP); for set in requirements-build requirements-oracle; do \
-		build/oracle/bin/python -m pip --disable-pip-version-check --log build/pip.log \
-			install --quiet --no-build-isolation --require-hashes -r $$set.txt || give_up "pip could not install $$set.txt"; \
+build/face-peer/.installed: | system-peer
+
+# What a benchmark compares with, in an environment of its own.
+build/%/.installed: requirements-build.txt requirements-%.txt | folder system
+	@echo "setup: a benchmark's comparison into $(@D)$(if $(filter face-peer,$*), (compiling dlib takes about ten minutes))"
+	@$(GIVE_UP); $(SYSTEM_PYTHON) -m venv $(@D) || give_up "no environment could be made: see above"
+	@$(GIVE_UP); for set in requirements-build requirements-$*; do \
+		$(@D)/bin/python -m pip --disable-pip-version-check --log build/pip.log \
+			install --no-build-isolation --require-hashes -r $$set.txt || give_up "pip could not install $$set.txt"; \
 	done
 	@touch $@
