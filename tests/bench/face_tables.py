@@ -5,7 +5,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from face_degraded import AS_IT_IS
+from face_degraded import AS_IT_IS, MOST_LIVES
 from face_rates import OURS, PEER, TOLERANCE, Compared
 
 from firmware.face.manifest import Thresholds
@@ -79,7 +79,8 @@ def fused(compared: Compared, group: str) -> tuple[Scores, Scores]:
 
 def degraded_lines(compared: Compared, shipped: Thresholds) -> Iterator[str]:
     """By group and degradation, at FMR 1e-3: of the group so degraded, and ours with the shipped threshold."""
-    yield "error rates of degraded pictures, FMR 1e-3; no face: of the genuine pairs"
+    most = ", ".join(f"{group} {count}" for group, count in MOST_LIVES.items())
+    yield f"FNMR % of degraded pictures at FMR 1e-3 (camera pictures used, at most: {most}); no face: genuine pairs"
     yield f"{'':<30} {OURS:>22} {PEER:>22} {'no face':>9} {'ours as delivered':>22} {'FMR/1000':>9}"
     for name in compared.pairs.groups:
         group, how = name.split(": ")
