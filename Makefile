@@ -163,7 +163,7 @@ system-peer:
 	@$(GIVE_UP); $(INSTALL_PACKAGES); install_packages $(PEER_PACKAGES)
 
 face-data:
-	@[ -f "$$READER_FACE_DATA/cross.py" ] || { echo "bench-face: set READER_FACE_DATA to a folder of evaluation pictures with its cross.py (models/CARD.md), or take PART=preview, PART=visit" >&2; exit 1; }
+	@[ -f "$${READER_FACE_DATA:-}/cross.py" ] || { echo "bench-face: set READER_FACE_DATA to a folder of evaluation pictures with its cross.py (models/CARD.md), or take PART=preview, PART=visit" >&2; exit 1; }
 
 # Shell function: pip in the .venv, everything pinned by hash. `.venv/bin` is on the PATH because pyscard's build
 # looks for `swig` there; build tools are installed first, so that no build fetches any of its own.
