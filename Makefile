@@ -57,7 +57,7 @@ bench-card: may-be-root setup system-test .venv/.installed-dev ## Measure the ca
 bench-demo: may-be-root setup system-test .venv/.installed-dev ## Measure the page: pictures a second, touch to picture
 	@$(AS_ROOT); as_root env PYTHONPATH=.:tests/demo $(PYTHON) tests/demo/demo_bench.py
 
-bench-face: $(if $(filter preview visit,$(PART)),,face-data build/face-peer/.installed) setup ## Measure the face decision beside face_recognition (PART=time: only that; preview and visit need no READER_FACE_DATA)
+bench-face: $(if $(filter-out preview visit,$(or $(PART),all)),face-data build/face-peer/.installed) setup ## Measure the face decision beside face_recognition (PART=time: only that; preview and visit need no READER_FACE_DATA)
 	@PYTHONPATH=.:tests/bench $(PYTHON) tests/bench/face_figures.py build/face-peer/bin/python $(PART)
 
 bench-link: may-be-root setup system-test .venv/.installed-dev build/oracle/.installed ## Measure token and link, against other token libraries; each figure beside its goal

@@ -157,8 +157,6 @@ def _faces(
         f"no face in {count - len(listed):,} of the list, which match nobody, and {more - len(others):,} of the others"
     )
     vectors = listed | others
-    if not all(np.isfinite(vector).all() for vector in vectors.values()):
-        raise CalibrationError(f"a recogniser gives what is no number: correct `subtract` or `divide` in {manifest}")
     members = members_of(plan.members, pairs, folder, vectors)
     for name, group in members.items():
         report(f"{name}: {len(group.vectors):,} faces of {np.unique(group.persons).size:,} people")

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from firmware.face.cohort import Cohort
 from firmware.face.decide import scores
-from firmware.face.manifest import load_manifest
+from firmware.face.manifest import ModelError, load_manifest
 from firmware.face.photo import PhotoError, open_photo
 from firmware.face.vision import MAX_FRAME_SIDE, FaceVision
 from firmware.tflite import Floats
@@ -22,7 +22,7 @@ from models.evaluate_pairs import Indices, Pairs, PairsError
 
 _BLOCK = 256
 """References that are compared at a time."""
-_MAX_PIXELS = 64 << 20
+_MAX_PIXELS = 64_000_000
 """Of a picture: a process takes 4 bytes and more for each."""
 _REPORT_EVERY = 5.0
 """Seconds between lines of progress."""
@@ -52,7 +52,8 @@ def embed_pictures(
 ) -> dict[int, Floats]:
     """Vectors of the pictures in which there is a face, by their number in `paths`, made in a process per core.
 
-    A .jp2 file is taken for the photo of a card, anything else for a picture of the camera. Raises PictureError.
+    A .jp2 file is taken for the photo of a card, anything else for a picture of the camera. Raises PictureError, and
+    ModelError where a recogniser gives what is no number.
     """
     vectors = {}
     begun = told = monotonic()
@@ -61,6 +62,8 @@ def embed_pictures(
         if isinstance(result, str):
             raise PictureError(picture, result)
         if result is not None:
+            if not np.isfinite(result).all():  # such a score is below no threshold, and would count as a match
+                raise ModelError(manifest.name, "a recogniser gives what is no number: correct `subtract` or `divide`")
             vectors[picture] = result
         if (now := monotonic()) - told > _REPORT_EVERY or picture + 1 == count:
             told = now

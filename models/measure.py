@@ -18,7 +18,7 @@ from models.evaluate_scores import embed_picture
 from models.quantise import convolved
 from models.tflite_read import read
 
-_MEASURED = ("face_embedder_a.tflite", "face_embedder_b.tflite")
+MEASURED = ("face_embedder_a.tflite", "face_embedder_b.tflite")
 """Not recogniser C: it is small and takes a tenth of the time, so 8 bits have little to win."""
 _ONE_REPORT = 100
 """Pictures from one line of progress to the next."""
@@ -59,8 +59,10 @@ def measure(models_dir: Path, manifest: Path, pictures: Path, report: Callable[[
     watched = {
         recipe.file: Watched(convert(recipe.package, recipe))
         for recipe in recipes(manifest)
-        if recipe.package and recipe.file in _MEASURED
+        if recipe.package and recipe.file in MEASURED
     }
+    if not watched:
+        raise CalibrationError(f"{manifest} has none of {', '.join(MEASURED)}")
     vision = _WatchedVision(models_dir, manifest, watched)
     paths = pictures_in(pictures)
     for number, path in enumerate(paths, 1):
@@ -68,6 +70,8 @@ def measure(models_dir: Path, manifest: Path, pictures: Path, report: Callable[[
             raise CalibrationError(f"{path} {found}: replace or remove it")
         if number % _ONE_REPORT == 0 or number == len(paths):
             report(f"{number} of {len(paths)} pictures")
+    if not all(model.means for model in watched.values()):
+        raise CalibrationError(f"no face in any picture of {pictures}: name a folder of pictures of people in general")
     write_activations({file: model.means for file, model in watched.items()})
 
 

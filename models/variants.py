@@ -8,12 +8,12 @@ from pathlib import Path
 from firmware.face.manifest import load_manifest
 from models.activations import read_activations
 from models.build import convert, recipes
+from models.measure import MEASURED
 from models.quantise import to_float16, to_int8
 
 
 def _int8(model: bytes, file: str) -> bytes:
-    means = read_activations(file)
-    return to_int8(model, means) if means else model
+    return to_int8(model, read_activations(file)) if file in MEASURED else model
 
 
 _VARIANTS: Mapping[str, Callable[[bytes, str], bytes]] = {

@@ -44,7 +44,7 @@ class PinnedFile:
         return content
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recogniser:
     """One recogniser, and how a face is fed to it."""
 
@@ -143,12 +143,18 @@ def _recogniser(table: dict[str, Any]) -> Recogniser:
         side=int(table["input"][0]),
         alignment=_alignment(table),
         bgr={"RGB": False, "BGR": True}[table["colour"]],
-        subtract=np.array(table["subtract"], np.float32) * np.ones(3, np.float32),
+        subtract=np.broadcast_to(np.array(table["subtract"], np.float32), 3),
         divide=float(table["divide"]),
-        mirror=bool(table["mirror"]),
+        mirror=_flag(table["mirror"]),
         size=int(table["output"]),
-        root=bool(table["root"]),
+        root=_flag(table["root"]),
     )
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return value
 
 
 def _alignment(table: dict[str, Any]) -> Alignment:

@@ -67,7 +67,7 @@ class Sight:
 
 @dataclass(frozen=True)
 class FaceOutcome:
-    """The decision over one look: `score` and `threshold` in the recogniser's own units, `ms` from the first
+    """The decision over one look: `reason`, `score` and `threshold` in the recogniser's own units, `ms` from the first
     good frame to the decision."""
 
     reason: Reason
@@ -91,6 +91,9 @@ def work(open_camera: Callable[[], Camera], engine: FaceEngine, end: socket.sock
             order = pipe.receive()
             match order.get("do"):
                 case "reference":
+                    if reference is not None:
+                        reference.wipe()
+                        reference = None
                     try:
                         reference = engine.reference(order["photo"])
                     except PhotoError as error:

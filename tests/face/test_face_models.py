@@ -70,6 +70,9 @@ def test_manifest_without_a_threshold_is_refused(copies: tuple[Path, Path]) -> N
         ("square = { scale = 1.3, down = 0.04 }", ""),
         ("down = 0.04", ""),
         ('colour = "BGR"', 'colour = "BRG"'),
+        ("mirror = true", 'mirror = "no"'),
+        ("root = true", 'root = "false"'),
+        ("subtract = [103.939, 116.779, 123.68]", "subtract = [103.939, 116.779]"),
     ],
 )
 def test_manifest_that_cannot_tell_how_to_recognise_is_refused(copies: tuple[Path, Path], old: str, new: str) -> None:

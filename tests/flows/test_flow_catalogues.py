@@ -3,9 +3,11 @@
 import io
 import tomllib
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
+from firmware.face.decide import Reason
 from firmware.face.quality import Guidance
 from firmware.flows.events import EventLog
 from firmware.flows.face_worker import NO_CAMERA
@@ -18,6 +20,12 @@ from firmware.screens.samples import GUIDANCE
 
 def test_every_guidance_of_the_camera_has_its_words() -> None:
     assert {guidance.value for guidance in Guidance} | {NO_CAMERA} == set(GUIDANCE)
+
+
+def test_every_reason_of_a_face_not_matched_has_words_in_both_languages_of_the_demo() -> None:
+    words = (Path(__file__).parents[2] / "board/demo/page/static/words.js").read_text("utf-8")
+    for reason in set(Reason) - {Reason.MATCH}:
+        assert words.count(f"reason_face_{reason.value}: ") == 2
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

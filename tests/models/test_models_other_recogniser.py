@@ -163,6 +163,16 @@ def test_entry_that_is_not_true_of_the_file_ends_calibration_at_once(
     assert file.read_text("utf-8") == text
 
 
+def test_recogniser_that_gives_no_numbers_ends_calibration_and_changes_nothing(maker: Path, pictures: Path) -> None:
+    file = maker / "manifest.toml"
+    text = file.read_text("utf-8").replace("divide = 1.0", "divide = 0.0")
+    file.write_text(text, "utf-8")
+    done = run("calibrate", maker, "--pairs", pictures / "pairs.csv", "--cohort", pictures / "cohort")
+    assert done.returncode == 1
+    assert "error: manifest.toml: a recogniser gives what is no number: correct `subtract` or `divide`" in done.stderr
+    assert file.read_text("utf-8") == text and not (maker / "cohort.npz").exists()
+
+
 def test_maker_is_told_to_copy_the_file_or_which_hash_to_write(maker: Path) -> None:
     changed = b"the file of another version"
     (maker / "makers.tflite").write_bytes(changed)
