@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.quantise import Floats
+from firmware.tflite import Floats
 
 _FILE = Path(__file__).with_name("activations.npz")
 

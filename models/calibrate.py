@@ -24,7 +24,7 @@ from models.calibrate_cohort import embed_others, members_of, namesakes, read_fo
 from models.crossfit import CalibrationError, Members, crossfit_scores, statistics
 from models.evaluate_pairs import Pairs, PairsError, read_pairs
 from models.evaluate_scores import embed_pairs
-from models.figures import Rate, false_matches, false_non_matches, threshold_at
+from models.figures import false_matches, false_non_matches, threshold_at
 
 _RATES = {"threshold_fmr_1e3": 1e-3, "threshold_fmr_1e4": 1e-4}
 _ENOUGH = 10
@@ -136,8 +136,8 @@ def table(pairs: Pairs, scores: NDArray[np.float64], thresholds: Iterable[float]
         for threshold in thresholds:
             missed, taken = false_non_matches(genuine, threshold), false_matches(impostor, threshold)
             yield (
-                f"| {name} | {threshold:.4f} | {missed.trials:,} | {_with_bounds(missed, 100)} "
-                f"| {taken.trials:,} | {_with_bounds(taken, 1000)} |"
+                f"| {name} | {threshold:.4f} | {missed.trials:,} | {missed.bounded(100)} "
+                f"| {taken.trials:,} | {taken.bounded(1000)} |"
             )
 
 
@@ -161,11 +161,6 @@ def _faces(
     for name, group in members.items():
         report(f"{name}: {len(group.vectors):,} faces of {np.unique(group.persons).size:,} people")
     return vectors, members
-
-
-def _with_bounds(rate: Rate, unit: int) -> str:
-    low, high = rate.bounds()
-    return f"{rate.value * unit:.2f} ({low * unit:.2f}-{high * unit:.2f})"
 
 
 def _packed(groups: Mapping[str, Statistics]) -> bytes:

@@ -37,6 +37,11 @@ class Rate:
         high = 1.0 if k == n else _solve(lambda p: _at_most(ways, n, p), tail, rising=False)
         return low, high
 
+    def bounded(self, unit: int) -> str:
+        """In per `unit`, with its bounds in brackets."""
+        low, high = self.bounds()
+        return f"{self.value * unit:.2f} ({low * unit:.2f}-{high * unit:.2f})"
+
 
 def threshold_at(impostors: Scores, rate: float) -> float:
     """The smallest threshold whose false match rate over these scores is at most `rate`.

@@ -14,12 +14,10 @@ from dataclasses import replace
 
 import numpy as np
 import tflite
-from numpy.typing import NDArray
 
+from firmware.tflite import Floats
 from models.tflite_file import Operator, Scaling, Step, Stored, write
 from models.tflite_read import GraphError, read
-
-Floats = NDArray[np.float32]
 
 _FLOAT16_TO_FLOAT32 = Operator(tflite.BuiltinOperator.DEQUANTIZE, 3)
 _CONV_2D_OF_INT8 = Operator(tflite.BuiltinOperator.CONV_2D, 5)

@@ -88,10 +88,10 @@ def degraded_lines(compared: Compared, shipped: Thresholds) -> Iterator[str]:
         if how == AS_IT_IS:
             yield f"{group}: {genuine.size} genuine, {impostor.size:,} impostor pairs"
         cells = (
-            bounded(own(genuine, impostor, 1e-3), 100),
-            bounded(own(*theirs, 1e-3), 100),
+            own(genuine, impostor, 1e-3).bounded(100),
+            own(*theirs, 1e-3).bounded(100),
             f"{np.isneginf(genuine).sum()}, {np.isneginf(theirs[0]).sum()}",
-            bounded(false_non_matches(genuine, shipped.fmr_1e3), 100),
+            false_non_matches(genuine, shipped.fmr_1e3).bounded(100),
             f"{false_matches(impostor, shipped.fmr_1e3).value * 1000:.2f}",
         )
         yield f"  {how:<28} {cells[0]:>22} {cells[1]:>22} {cells[2]:>9} {cells[3]:>22} {cells[4]:>9}"
@@ -104,15 +104,9 @@ def own(genuine: Scores, impostor: Scores, rate: float) -> Rate:
 
 def _row(name: str, found: dict[str, Rate], unit: int, goal: float | None) -> str:
     """The first one is held to the goal."""
-    cells = "   ".join(f"{who} {bounded(rate, unit):<24}" for who, rate in found.items())
+    cells = "   ".join(f"{who} {rate.bounded(unit):<24}" for who, rate in found.items())
     line = f"  {name:<46} {cells}"
     if goal is None:
         return line.rstrip()
     value = next(iter(found.values())).value * unit
     return f"{line}   goal <= {goal:g}: {'met' if value <= goal else 'NOT MET'}"
-
-
-def bounded(rate: Rate, unit: int) -> str:
-    """In per `unit`, with its bounds."""
-    low, high = rate.bounds()
-    return f"{rate.value * unit:.2f} ({low * unit:.2f}-{high * unit:.2f})"

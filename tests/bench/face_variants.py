@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from face_rates import OURS, Compared, our_scores, read_cohort
-from face_tables import bounded, own
+from face_tables import own
 from face_time import MODELS, ours, race
 
 from firmware.face.manifest import load_manifest
@@ -41,5 +41,5 @@ def variant_lines(
         found = Compared(pairs, {OURS: our_scores(pairs, cohort.vectors, cohort, manifest, report)})
         for group in pairs.groups:
             scores = found.of(OURS, group)
-            cells = (f"{bounded(own(*scores, rate), 100):<20}" for rate in NOMINAL.values())
+            cells = (f"{own(*scores, rate).bounded(100):<20}" for rate in NOMINAL.values())
             yield f"  {group:<10} {'   '.join(cells)}".rstrip()
